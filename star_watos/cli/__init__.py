@@ -1,0 +1,1 @@
+"""The commands `star` and `watos`: parse, call one function, print."""

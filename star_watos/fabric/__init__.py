@@ -1,0 +1,1 @@
+"""The 2-D mesh between dies or cores: links and collectives."""

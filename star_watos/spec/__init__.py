@@ -1,0 +1,24 @@
+"""Frozen, validated specs from YAML, with the place of every mistake."""
+
+from star_watos.spec.base import Constant, From, Spec
+from star_watos.spec.document import Document, parse, read
+from star_watos.spec.errors import InputError, Mark, Problem
+from star_watos.spec.load import load, validate
+from star_watos.spec.shipped import locate, names, root
+
+__all__ = [
+    "Constant",
+    "Document",
+    "From",
+    "InputError",
+    "Mark",
+    "Problem",
+    "Spec",
+    "load",
+    "locate",
+    "names",
+    "parse",
+    "read",
+    "root",
+    "validate",
+]

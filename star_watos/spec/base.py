@@ -1,0 +1,44 @@
+"""The base of every spec, and the two shapes that most of them use."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+T = TypeVar("T")
+
+
+class Spec(BaseModel):
+    """A frozen, validated piece of a configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        validate_by_name=False,
+        serialize_by_alias=True,
+    )
+
+
+class Constant(Spec, Generic[T]):
+    """A technology or device constant: a value and where it comes from."""
+
+    value: T
+    """The quantity."""
+    source: Annotated[str, Field(min_length=8)]
+    """Paper, table or figure, and how it was brought to this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Marks a field that may be written as the name of a file of a shipped folder, or as a path."""
+
+    folder: str
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Allow the name beside the thing itself, so that editors accept both."""
+        return {"anyOf": [{"type": "string"}, handler(schema)]}

@@ -1,0 +1,214 @@
+"""YAML text to plain data that remembers where each value stood.
+
+Built from the parser's events with an explicit stack, so that no depth of nesting overflows, and
+with scalars read here: `1e9` is a number, `1:30` is text, dates stay text. Equal keys, tags,
+anchors and aliases are refused.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from star_watos.spec.errors import InputError, Mark, Problem
+
+MAX_BYTES = 2_000_000
+MAX_DEPTH = 40
+_INT = re.compile(r"[-+]?\d{1,300}")
+_FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Plain data, and for each path into it the place where its key (or item) stands."""
+
+    data: Any
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+
+    def mark(self, path: KeyPath) -> Mark:
+        """Return the place of `path`, or of the nearest thing around it."""
+        return next(
+            self.marks[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.marks
+        )
+
+    def graft(self, path: KeyPath, other: "Document") -> None:
+        """Put `other` at `path`, with its own places."""
+        put(self.data, path, other.data)
+        self.marks.update({path + inner: mark for inner, mark in other.marks.items() if inner})
+
+
+def read(path: Path) -> Document:
+    """Return the document in the file `path`; every way it can be unreadable is an `InputError`."""
+    name = str(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise InputError.of(name, f"file of {size:,} bytes; at most {MAX_BYTES:,} are read")
+        return parse(path.read_text(encoding="utf-8"), name)
+    except UnicodeDecodeError as error:
+        raise InputError.of(name, f"not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError.of(name, f"cannot be read: {error.strerror}") from None
+
+
+def parse(text: str, source: str) -> Document:
+    r"""Return the document in `text`; `source` names it in errors.
+
+    >>> parse("a: 1e9\nb: [x, 1:30]", "file.yaml").data
+    {'a': 1000000000.0, 'b': ['x', '1:30']}
+    """
+    builder = _Builder(source)
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            builder.feed(event)
+    except yaml.MarkedYAMLError as error:
+        raise InputError([_syntax(error, source)]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError.of(source, str(error).splitlines()[0]) from None
+    if builder.problems:
+        raise InputError(builder.problems)
+    return Document(builder.root, builder.marks)
+
+
+def _syntax(error: yaml.MarkedYAMLError, source: str) -> Problem:
+    place = error.problem_mark or error.context_mark
+    mark = Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
+    return Problem(mark, "", f"not YAML: {error.problem or error.context}")
+
+
+def scalar(text: str) -> str | int | float | bool | None:
+    """Return the value of a plain YAML scalar.
+
+    >>> [scalar(t) for t in ("12", "-1.5e3", "true", "~", "2 TB/s", "0x10")]
+    [12, -1500.0, True, None, '2 TB/s', '0x10']
+    """
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if _INT.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def put(data: Any, path: KeyPath, value: Any) -> None:  # noqa: ANN401 (plain data)
+    """Set the item of `data` at `path`, making mappings on the way where there are none.
+
+    >>> tree = {"a": {"b": 1}}
+    >>> put(tree, ("a", "c", "d"), 2)
+    >>> tree
+    {'a': {'b': 1, 'c': {'d': 2}}}
+    """
+    for key in path[:-1]:
+        if isinstance(data, dict) and not isinstance(data.get(key), dict | list):
+            data[key] = {}
+        data = data[key]
+    data[path[-1]] = value
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or sequence whose end has not been read yet."""
+
+    value: Any
+    path: KeyPath
+    key: str | None = None
+
+
+class _Builder:
+    """Makes data of events, one at a time."""
+
+    def __init__(self, source: str) -> None:
+        self.root: Any = None
+        self.marks: dict[KeyPath, Mark] = {(): Mark(source, 1, 1)}
+        self.problems: list[Problem] = []
+        self._source = source
+        self._stack: list[_Open] = []
+        self._documents = 0
+
+    def feed(self, event: Any) -> None:  # noqa: ANN401 (PyYAML's events are untyped)
+        """Take the next event."""
+        mark = Mark(self._source, event.start_mark.line + 1, event.start_mark.column + 1)
+        for text in self._refusals(event):
+            self.problems.append(Problem(mark, "", text))
+        match event:
+            case yaml.MappingStartEvent():
+                self._open({}, mark)
+            case yaml.SequenceStartEvent():
+                self._open([], mark)
+            case yaml.ScalarEvent():
+                self._scalar(event, mark)
+            case yaml.AliasEvent():
+                self._add(None, mark)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                self._stack.pop()
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+            case _:
+                pass
+
+    def _refusals(self, event: Any) -> Iterator[str]:  # noqa: ANN401
+        if isinstance(event, yaml.DocumentStartEvent) and self._documents:
+            yield "a second document in the file; only one is allowed"
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            yield "anchors and aliases are not allowed; write the value out"
+        if getattr(event, "tag", None):
+            yield f"tags are not allowed: {event.tag[:60]}"
+
+    def _open(self, value: Any, mark: Mark) -> None:  # noqa: ANN401
+        if len(self._stack) >= MAX_DEPTH:
+            raise InputError([Problem(mark, "", f"nested more than {MAX_DEPTH} levels deep")])
+        if self._stack and self._expects_key():
+            raise InputError([Problem(mark, "", "a key must be plain text")])
+        self._stack.append(_Open(value, self._add(value, mark)))
+
+    def _expects_key(self) -> bool:
+        top = self._stack[-1]
+        return isinstance(top.value, dict) and top.key is None
+
+    def _scalar(self, event: Any, mark: Mark) -> None:  # noqa: ANN401
+        if self._stack and self._expects_key():
+            self._key(event.value, mark)
+        else:
+            self._add(scalar(event.value) if event.implicit[0] else event.value, mark)
+
+    def _key(self, key: str, mark: Mark) -> None:
+        top = self._stack[-1]
+        path = (*top.path, key)
+        if key in top.value:
+            first = self.marks[path]
+            text = f"key given twice (first on line {first.line}); only one is allowed"
+            self.problems.append(Problem(mark, dotted(path), text))
+        top.key = key
+        self.marks[path] = mark
+
+    def _add(self, value: Any, mark: Mark) -> KeyPath:  # noqa: ANN401
+        if not self._stack:
+            self.root = value
+            return ()
+        top = self._stack[-1]
+        if isinstance(top.value, list):
+            path: KeyPath = (*top.path, len(top.value))
+            self.marks[path] = mark
+            top.value.append(value)
+            return path
+        assert top.key is not None  # noqa: S101 (our own invariant)
+        path, top.key = (*top.path, top.key), None
+        top.value[path[-1]] = value
+        return path
+
+
+def dotted(path: KeyPath) -> str:
+    """Return the path as users write it.
+
+    >>> dotted(("space", "die.rows", "choices", 2))
+    'space.die.rows.choices[2]'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".")

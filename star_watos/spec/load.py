@@ -1,0 +1,190 @@
+"""From a file, references and overrides to one validated spec, or to every mistake in it."""
+
+import difflib
+import typing
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from star_watos.spec.base import From, Spec
+from star_watos.spec.document import Document, KeyPath, dotted, parse, put, read
+from star_watos.spec.errors import InputError, Mark, Problem
+from star_watos.spec.shipped import locate
+
+S = TypeVar("S", bound=Spec)
+
+
+def load(spec: type[S], name: str, folder: str, overrides: Sequence[str] = ()) -> S:
+    """Return the spec in the file that `name` means, with `key.path=value` overrides applied.
+
+    Raises `InputError` with file, line, column, key and cure of every mistake.
+    """
+    return validate(spec, read(locate(name, folder)), overrides)
+
+
+def validate(spec: type[S], document: Document, overrides: Sequence[str] = ()) -> S:
+    """Return `document` as a `spec`, references filled in and overrides applied."""
+    problems = _fill(spec, document)
+    problems += _override(document, overrides)
+    problems += _fill(spec, document)
+    try:
+        result = spec.model_validate(document.data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        problems += [_problem(spec, document, detail) for detail in details]
+    if problems:
+        raise InputError(_without_echoes(problems))
+    return result
+
+
+def _without_echoes(problems: Iterable[Problem]) -> list[Problem]:
+    """Drop what a failed reference says a second time, as a value of the wrong type."""
+    first: dict[tuple[Mark, str], Problem] = {}
+    for problem in problems:
+        first.setdefault((problem.mark, problem.key), problem)
+    return list(first.values())
+
+
+def _fields(spec: type[Spec]) -> dict[str, Any]:
+    return {info.alias or name: info for name, info in spec.model_fields.items()}
+
+
+def _inner(annotation: Any) -> type[Spec] | None:  # noqa: ANN401 (an annotation)
+    """Return the spec class inside `X`, `X | None`, `list[X]` or `dict[str, X]`, if any."""
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation
+    return next(filter(None, map(_inner, typing.get_args(annotation))), None)
+
+
+def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> list[Problem]:
+    """Replace the names of files by what the files hold, at every depth."""
+    data = _at(document.data, path)
+    if not isinstance(data, dict):
+        return []
+    problems: list[Problem] = []
+    for key, info in _fields(spec).items():
+        here = (*path, key)
+        folder = next((m.folder for m in info.metadata if isinstance(m, From)), None)
+        if folder and isinstance(data.get(key), str):
+            problems += _graft(document, here, folder)
+        inner = _inner(info.annotation)
+        if inner is not None:
+            problems += _fill(inner, document, here)
+    return problems
+
+
+def _graft(document: Document, path: KeyPath, folder: str) -> list[Problem]:
+    mark = document.mark(path)
+    try:
+        found = locate(str(_at(document.data, path)), folder, Path(mark.source).parent)
+        document.graft(path, read(found))
+    except InputError as error:
+        return [_said_of(problem, mark, path) for problem in error.problems]
+    return []
+
+
+def _said_of(problem: Problem, mark: Mark, path: KeyPath) -> Problem:
+    """Say a problem without a line of its own at the place of the reference."""
+    if problem.mark.line:
+        return problem
+    return Problem(mark, dotted(path), f"{problem.mark.source}: {problem.text}")
+
+
+def _at(data: Any, path: KeyPath) -> Any:  # noqa: ANN401 (plain data)
+    for key in path:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _override(document: Document, overrides: Sequence[str]) -> list[Problem]:
+    problems: list[Problem] = []
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        source = f"--set {key}"
+        if not equals or not key.strip():
+            problems.append(Problem(Mark("--set"), override[:80], "expected key.path=value"))
+            continue
+        try:
+            value = parse(text, source).data
+        except InputError as error:
+            problems += [Problem(Mark(source), "", p.text) for p in error.problems]
+            continue
+        path = _path(document.data, key.strip())
+        _set(document, path, value, Mark(source))
+    return problems
+
+
+def _path(data: Any, key: str) -> KeyPath:  # noqa: ANN401 (plain data)
+    parts: list[str | int] = []
+    for part in key.split("."):
+        here = _at(data, tuple(parts))
+        parts.append(int(part) if isinstance(here, list) and part.isdecimal() else part)
+    return tuple(parts)
+
+
+def _set(document: Document, path: KeyPath, value: Any, mark: Mark) -> None:  # noqa: ANN401
+    stale = [p for p in document.marks if p[: len(path)] == path]
+    for old in stale:
+        del document.marks[old]
+    document.marks[path] = mark
+    try:
+        put(document.data, path, value)
+    except (TypeError, IndexError):
+        problem = Problem(mark, "", "there is no such place in the file")
+        raise InputError([problem]) from None
+
+
+def _problem(spec: type[Spec], document: Document, detail: ErrorDetails) -> Problem:
+    path: KeyPath = tuple(detail["loc"])
+    return Problem(document.mark(path), dotted(path), _text(spec, path, detail))
+
+
+def _text(spec: type[Spec], path: KeyPath, detail: ErrorDetails) -> str:
+    match detail["type"]:
+        case "extra_forbidden":
+            return _unknown(spec, path)
+        case "missing":
+            return "required, but missing"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"expected a mapping of keys to values, got {_short(detail['input'])}"
+        case "enum" | "literal_error":
+            return (
+                f"expected {detail['ctx']['expected']}, got {_short(detail['input'])}"
+                + _nearest(
+                    str(detail["input"]), detail["ctx"]["expected"].replace("'", "").split(", ")
+                )
+            )
+        case _:
+            message = detail["msg"].removeprefix("Input should be ")
+            return f"expected {message}, got {_short(detail['input'])}"
+
+
+def _unknown(spec: type[Spec], path: KeyPath) -> str:
+    allowed = list(_fields(_class_at(spec, path[:-1])))
+    near = _nearest(str(path[-1]), allowed)
+    return f"unknown field{near}" if near else f"unknown field; allowed: {', '.join(allowed)}"
+
+
+def _nearest(word: str, allowed: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, allowed, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _class_at(spec: type[Spec], path: KeyPath) -> type[Spec]:
+    for key in path:
+        info = _fields(spec).get(str(key))
+        spec = (_inner(info.annotation) if info else None) or spec
+    return spec
+
+
+def _short(value: object) -> str:
+    text = "a mapping" if isinstance(value, dict) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

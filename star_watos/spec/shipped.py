@@ -1,0 +1,54 @@
+"""Where the files that come with the package are, and how a name finds one."""
+
+import difflib
+from pathlib import Path
+
+from star_watos.spec.errors import InputError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def root() -> Path:
+    """Return the folder that holds `configs/` and `sweeps/`: in the wheel, or the source tree."""
+    wheel = _PACKAGE / "_shipped"
+    return wheel if wheel.is_dir() else _PACKAGE.parent
+
+
+def names(folder: str) -> list[str]:
+    """Return the names that `folder` offers, sorted.
+
+    >>> "star_28nm" in names("configs/cores")
+    True
+    """
+    return sorted(p.stem for p in (root() / folder).iterdir() if p.suffix in SUFFIXES)
+
+
+def locate(name: str, folder: str, beside: Path | None = None) -> Path:
+    """Return the file that `name` means: a path, or the name of a shipped file of `folder`.
+
+    A relative path is looked up in the folder `beside` first (that of the file that names it),
+    then in the working directory. Raises `InputError` with the nearest shipped names.
+    """
+    for candidate in (beside / name if beside else None, Path(name)):
+        if candidate is not None and _is_file(candidate):
+            return candidate
+    for suffix in SUFFIXES:
+        shipped = root() / folder / f"{name}{suffix}"
+        if _is_file(shipped):
+            return shipped
+    raise InputError.of(name[:200], f"no such file, nor a shipped one {_offer(name, folder)}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _offer(name: str, folder: str) -> str:
+    offered = names(folder)
+    near = difflib.get_close_matches(name, offered, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"(shipped: {', '.join(offered)}{hint})"

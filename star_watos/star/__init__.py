@@ -1,0 +1,1 @@
+"""One sparse-attention core: stages, tile pipeline, latency, energy, area."""

@@ -1,0 +1,1 @@
+"""One wafer training an LLM: plans, memory, iteration time, energy."""

@@ -1,0 +1,1 @@
+"""Models as operators: FLOPs, bytes and saved activations from a Hugging Face config."""
