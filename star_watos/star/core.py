@@ -1,0 +1,158 @@
+"""The template of a sparse-attention core (`configs/cores/*.yaml`)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from star_watos.cost import Column
+from star_watos.spec import From, Spec
+from star_watos.technology import CoreTechnology
+from star_watos.units import Bytes, BytesPerS, Count, Hertz, Real
+
+
+class Dlzs(Spec):
+    """Leading-zero predictor: `queries` x `columns` shift-add elements."""
+
+    columns: Count
+    """Keys (or tokens) worked on at once."""
+    int8_rate: Annotated[Count, Field(le=4)] = 1
+    """8-bit tokens that one element takes per cycle while it predicts K."""
+
+
+class Sads(Spec):
+    """Distributed sorter, one per query."""
+
+    inputs: Annotated[Count, Field(ge=2, le=1024)]
+    """Entries sorted in one step, those carried over included."""
+    survivors: Count
+    """Entries that leave a pass sorted, and are carried from step to step."""
+
+    @field_validator("survivors")
+    @classmethod
+    def _fewer_than_inputs(cls, survivors: int, info: object) -> int:
+        inputs = getattr(info, "data", {}).get("inputs")
+        if inputs is not None and survivors >= inputs:
+            raise ValueError(f"expected fewer than inputs ({inputs}), got {survivors}")
+        return survivors
+
+
+class KvGeneration(Spec):
+    """16-bit array that makes the K and V rows of kept tokens."""
+
+    columns: Count
+    """Tokens worked on at once; the rows hold features."""
+
+
+class Sufa(Spec):
+    """Sorted-updating FlashAttention: half of the columns for Q Kᵀ, half for S V."""
+
+    columns: Annotated[Count, Field(multiple_of=2)]
+    """16-bit elements of one query."""
+
+
+class Sram(Spec):
+    """One buffer of the core."""
+
+    capacity_bytes: Annotated[Bytes, Field(alias="capacity", ge=1024, le=2**32)]
+    """Usable bytes."""
+    banks: Annotated[Count, Field(le=4096)]
+    """Banks that work in parallel, one access a cycle each."""
+    word_bits: Annotated[Count, Field(ge=8, le=8192)]
+    """Width of one bank."""
+
+    @property
+    def width_bytes(self) -> float:
+        """Bytes that all banks together move in one cycle."""
+        return self.banks * self.word_bits / 8
+
+
+class SramSet(Spec):
+    """The three buffers."""
+
+    token: Sram
+    """Tokens, queries and predicted keys."""
+    weight: Sram
+    """Weights, as leading-zero codes and as 16-bit values."""
+    temp: Sram
+    """Scores, kept identifiers, K and V rows on their way."""
+
+
+class Dram(Spec):
+    """Off-chip memory."""
+
+    bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="bandwidth", gt=0)]
+    """Bytes per second, sustained."""
+
+
+class Core(Spec):
+    """One core, as a file says it."""
+
+    name: str
+    """Shown in reports."""
+    technology: Annotated[CoreTechnology, From("configs/technologies")]
+    """Unit costs: a shipped name, a path, or the constants themselves."""
+    node_nm: Annotated[Real, Field(alias="node", ge=7, le=180)]
+    """Node to which unit costs are scaled, in nm."""
+    frequency_hz: Annotated[Hertz, Field(alias="frequency", gt=0, le=1e11)]
+    """Clock of the whole core."""
+    queries: Annotated[Count, Field(le=65536)]
+    """Queries served in parallel: rows of every array."""
+    dlzs: Dlzs
+    sads: Sads
+    kv_generation: KvGeneration
+    sufa: Sufa
+    score_bits: Annotated[Count, Field(le=64)]
+    """Width of a predicted score."""
+    sram: SramSet
+    dram: Dram
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Capacity and bytes a cycle of one SRAM; floats or columns."""
+
+    capacity_bytes: Column
+    width_bytes: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the formulas need of a core; each field is a float or a column of designs."""
+
+    frequency_hz: Column
+    queries: Column
+    dlzs_columns: Column
+    int8_rate: Column
+    sort_inputs: Column
+    sort_survivors: Column
+    kv_columns: Column
+    sufa_columns: Column
+    score_bytes: Column
+    token: Buffer
+    weight: Buffer
+    temp: Buffer
+    dram_bytes_per_s: Column
+
+    @classmethod
+    def of(cls, core: Core) -> "Resources":
+        """Return the numbers of `core`."""
+        sram = core.sram
+        token, weight, temp = (
+            Buffer(s.capacity_bytes, s.width_bytes) for s in (sram.token, sram.weight, sram.temp)
+        )
+        return cls(
+            frequency_hz=core.frequency_hz,
+            queries=float(core.queries),
+            dlzs_columns=float(core.dlzs.columns),
+            int8_rate=float(core.dlzs.int8_rate),
+            sort_inputs=float(core.sads.inputs),
+            sort_survivors=float(core.sads.survivors),
+            kv_columns=float(core.kv_generation.columns),
+            sufa_columns=float(core.sufa.columns),
+            score_bytes=core.score_bits / 8,
+            token=token,
+            weight=weight,
+            temp=temp,
+            dram_bytes_per_s=core.dram.bandwidth_bytes_per_s,
+        )

@@ -1,0 +1,144 @@
+"""Area and energy of a core from its parts; blocks add up to the whole.
+
+Blocks: dlzs, sads, kv_generation, sufa, sram, controller, and off-chip interface and dram.
+Everything on chip scales from the technology's node to the core's node.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from star_watos.cost import Column
+from star_watos.star.core import Core, Sram
+from star_watos.star.pipeline import Latency
+from star_watos.star.stages import Stage, Stages
+from star_watos.technology import SramBank, area_scale, energy_scale, sram_bank
+
+CORE_BLOCKS = ("dlzs", "sads", "kv_generation", "sufa", "sram", "controller")
+SRAM_NAMES = ("token", "weight", "temp")
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """How many of each unit a core has."""
+
+    shift_pe: Column
+    sort_lane: Column
+    kv_mac: Column
+    sufa_mac: Column
+    lane: Column
+
+    @classmethod
+    def of(cls, core: Core) -> "Units":
+        """Count the units of `core`: every array has one row per query."""
+        rows = core.queries
+        return cls(
+            shift_pe=float(rows * core.dlzs.columns),
+            sort_lane=float(rows),
+            kv_mac=float(rows * core.kv_generation.columns),
+            sufa_mac=float(rows * core.sufa.columns),
+            lane=float(rows),
+        )
+
+
+def bank_of(core: Core, sram: Sram) -> SramBank:
+    """Return one bank of `sram` at the core's node, from the table at the technology's node."""
+    at = core.technology.node_nm
+    bank = sram_bank(sram.capacity_bytes / sram.banks, sram.word_bits, at)
+    area, energy = area_scale(at, core.node_nm), energy_scale(at, core.node_nm)
+    return SramBank(
+        bank.area_mm2 * area, bank.read_j * energy, bank.write_j * energy, bank.leakage_w * energy
+    )
+
+
+def area_mm2(core: Core) -> dict[str, Column]:
+    """Silicon by block, in mm2: units times unit area."""
+    tech, units = core.technology, Units.of(core)
+    scale = area_scale(tech.node_nm, core.node_nm)
+    mac = tech.mac_int16.area_mm2.value
+    srams = [getattr(core.sram, name) for name in SRAM_NAMES]
+    return {
+        "dlzs": units.shift_pe * tech.shift_pe.area_mm2.value * scale,
+        "sads": units.sort_lane * tech.sort_lane.area_mm2.value * scale,
+        "kv_generation": units.kv_mac * mac * scale,
+        "sufa": (units.sufa_mac * mac + units.lane * tech.softmax_lane.area_mm2.value) * scale,
+        "sram": sum(s.banks * bank_of(core, s).area_mm2 for s in srams),
+        "controller": units.lane * tech.controller_lane.area_mm2.value * scale,
+    }
+
+
+def sram_access_j(core: Core, stage: Stage) -> Column:
+    """Energy of a stage's SRAM accesses in one layer; a byte costs its share of a word."""
+    total: Column = 0.0
+    for name in SRAM_NAMES:
+        sram = getattr(core.sram, name)
+        bank, word = bank_of(core, sram), sram.word_bits / 8
+        reads = getattr(stage.traffic, f"{name}_read") / word * bank.read_j
+        writes = getattr(stage.traffic, f"{name}_write") / word * bank.write_j
+        total = total + reads + writes
+    return total
+
+
+def array_j(core: Core, stages: Stages, layer_s: Column) -> dict[str, Column]:
+    """Energy of each stage's array in one layer.
+
+    units x unit energy x (busy cycles + idle share x idle cycles), scaled to the core's node.
+    """
+    tech, units = core.technology, Units.of(core)
+    scale = energy_scale(tech.node_nm, core.node_nm)
+    mac, lane = tech.mac_int16.energy_j.value, tech.softmax_lane.energy_j.value
+    per_cycle = {
+        "predict": units.shift_pe * tech.shift_pe.energy_j.value,
+        "sort": units.sort_lane * tech.sort_lane.energy_j.value,
+        "kv_generation": units.kv_mac * mac,
+        "attention": units.sufa_mac * mac + units.lane * lane,
+    }
+    cycles = layer_s * core.frequency_hz
+    idle = tech.idle_share.value
+    return {
+        name: per_cycle[name] * scale * (stage.cycles + idle * np.maximum(cycles - stage.cycles, 0))
+        for name, stage in zip(Stages._fields, stages, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Joules of all layers, by block and by stage.
+
+    A stage has its array, its SRAM accesses and its DRAM traffic; the controller and the leakage
+    of the SRAMs belong to no stage.
+    """
+
+    blocks_j: dict[str, Column]
+    stages_j: dict[str, Column]
+
+
+def energy(core: Core, stages: Stages, time: Latency, n_layers: Column) -> Energy:
+    """Energy of all layers: arrays, SRAM accesses and leakage, controller, interface, DRAM."""
+    tech = core.technology
+    scale = energy_scale(tech.node_nm, core.node_nm)
+    arrays = array_j(core, stages, time.total_s / n_layers)
+    access = {n: sram_access_j(core, s) for n, s in zip(Stages._fields, stages, strict=True)}
+    dram = {n: s.traffic.dram for n, s in zip(Stages._fields, stages, strict=True)}
+    srams = [getattr(core.sram, name) for name in SRAM_NAMES]
+    leakage_w = sum(s.banks * bank_of(core, s).leakage_w for s in srams)
+    lanes = Units.of(core).lane * tech.controller_lane.energy_j.value * scale
+    dram_bytes = sum(dram.values()) * n_layers
+    device = tech.dram_energy_j_per_byte.value
+    interface = tech.interface_energy_j_per_byte.value
+    return Energy(
+        blocks_j={
+            "dlzs": arrays["predict"] * n_layers,
+            "sads": arrays["sort"] * n_layers,
+            "kv_generation": arrays["kv_generation"] * n_layers,
+            "sufa": arrays["attention"] * n_layers,
+            "sram": sum(access.values()) * n_layers + leakage_w * time.total_s,
+            "controller": lanes * core.frequency_hz * time.total_s,
+            "interface": interface * dram_bytes,
+            "dram": device * dram_bytes,
+        },
+        stages_j={
+            name: (arrays[name] + access[name] + (device + interface) * dram[name]) * n_layers
+            for name in Stages._fields
+        },
+    )

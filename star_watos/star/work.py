@@ -1,0 +1,112 @@
+"""What attention has to do, before any hardware is named: counts of keys, pairs and operations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column
+
+
+def _float(x: Column) -> NDArray[np.float64]:
+    return np.asarray(x, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionWork:
+    """Attention with K/V generation of all layers of a model, `q_len` queries over `seq_len` keys.
+
+    Prefill has q_len = seq_len; a chunk or a speculated block has its queries at the end.
+    """
+
+    d_model: Column
+    n_layers: Column
+    n_heads: Column
+    n_kv_heads: Column
+    head_dim: Column
+    seq_len: Column
+    q_len: Column
+    keep_ratio: Column
+    kv_ratio: Column
+    causal: bool = True
+
+    @property
+    def d_q(self) -> Column:
+        """Width of Q and of the output of one layer."""
+        return self.n_heads * self.head_dim
+
+    @property
+    def d_kv(self) -> Column:
+        """Width of K, and of V, of one layer."""
+        return self.n_kv_heads * self.head_dim
+
+    @property
+    def kept_per_row(self) -> Column:
+        """Keys k that a query keeps: ceil(keep_ratio * seq_len)."""
+        k: Column = np.ceil(self.keep_ratio * _float(self.seq_len))
+        return k
+
+    @property
+    def generated_tokens(self) -> Column:
+        """Tokens whose K and V are generated: ceil(kv_ratio * seq_len)."""
+        tokens: Column = np.ceil(self.kv_ratio * _float(self.seq_len))
+        return tokens
+
+    @property
+    def visible_pairs(self) -> Column:
+        """Pairs (query, key) of one head that the mask lets through.
+
+        Causal: query i of q sees S - q + i keys, so q (S - q) + q (q + 1) / 2.
+        """
+        q, s = _float(self.q_len), _float(self.seq_len)
+        return q * (s - q) + q * (q + 1) / 2 if self.causal else q * s
+
+    @property
+    def kept_pairs(self) -> Column:
+        """Pairs of one head that are computed: the sum over queries of min(k, keys it sees)."""
+        q, k = _float(self.q_len), self.kept_per_row
+        if not self.causal:
+            return q * k
+        first = _float(self.seq_len) - q + 1
+        short = np.clip(k - first, 0, q)  # queries that see fewer than k keys
+        return short * (2 * first + short - 1) / 2 + (q - short) * k
+
+    def query_tiles(self, queries: Column) -> Column:
+        """Tiles of `queries` rows of one head."""
+        tiles: Column = np.ceil(_float(self.q_len) / queries)
+        return tiles
+
+    def key_visits(self, queries: Column) -> Column:
+        """Keys that the query tiles of one head pass over, summed over the tiles.
+
+        A causal tile passes over the keys that its last query sees.
+        """
+        n, q, s = self.query_tiles(queries), _float(self.q_len), self.seq_len
+        if not self.causal:
+            return n * s
+        return n * (s - q) + queries * n * (n - 1) / 2 + q
+
+    def tile_visits(self, queries: Column, key_tile: Column) -> Column:
+        """Pairs (query tile, key tile) of one head.
+
+        The last key tile of a query tile is partly beyond its diagonal: over a full period the
+        overhang averages (key_tile - gcd) / 2 keys, with the gcd of both tile sizes.
+        """
+        n = self.query_tiles(queries)
+        if not self.causal:
+            return n * np.ceil(_float(self.seq_len) / key_tile)
+        common = np.gcd(np.asarray(queries, int), np.asarray(key_tile, int))
+        overhang = n * (key_tile - common) / 2
+        visits = (self.key_visits(queries) + overhang) / key_tile
+        rounded: Column = np.maximum(np.ceil(visits), n)
+        return rounded
+
+    @property
+    def dense_ops(self) -> Column:
+        """Operations of the dense work of all layers, a MAC being 2: 2 L (2 q S d_q + 2 S D d_kv).
+
+        The full square of scores, as the accelerator papers count, and K/V of every token.
+        """
+        attention = 2 * self.q_len * _float(self.seq_len) * self.d_q
+        generation = 2 * _float(self.seq_len) * self.d_model * self.d_kv
+        return 2 * self.n_layers * (attention + generation)
