@@ -5,14 +5,14 @@ Every quantity is a float or a NumPy column; the same functions serve both.
 
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.units import show
 
-Column: TypeAlias = "float | NDArray[np.float64]"
+Column: TypeAlias = float | NDArray[Any]
 """One number, or one number a row."""
 
 

@@ -100,7 +100,8 @@ def _whole(value: object) -> int:
     >>> _whole(3), _whole(4.0)
     (3, 4)
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != math.floor(value):
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value != math.floor(value):
         raise ValueError(f"expected a whole number, got {_short(value)}")
     return int(value)
 

@@ -1,0 +1,64 @@
+"""What pipeline and replicas send over the mesh between TP rectangles.
+
+Rectangles stand on a snake through the grid, the replicas of a stage side by side, stages in order.
+All dies of a rectangle send at once to their counterparts, so a transfer to a rectangle h hops away
+shares each link with h - 1 others: the distance counts once for latency and once for bandwidth.
+"""
+
+import numpy as np
+
+from star_watos.cost import Column
+from star_watos.watos.plans import Plans
+from star_watos.watos.training import GRADIENT_BYTES
+from star_watos.watos.wafer import Wafer
+
+
+def slot_hops(wafer: Wafer, plans: Plans) -> Column:
+    """Hops between dies of the same place in neighbouring rectangles.
+
+    The width of a rectangle, or where the snake turns, the larger of width and height.
+    """
+    per_row = wafer.grid.cols // plans.tp_cols
+    wide = np.where(per_row > 1, plans.tp_cols, 0)
+    turns = plans.pp * plans.dp > per_row
+    hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
+    return hops.astype(np.float64)
+
+
+def send_s(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
+    """Seconds to hand one microbatch's activations to the next stage, dp rectangles away.
+
+    hops (latency + bytes / link bandwidth), the sends of the replicas sharing the links.
+    """
+    hops = plans.dp * slot_hops(wafer, plans)
+    seconds: Column = hops * (wafer.d2d.latency_s + boundary_bytes / wafer.d2d.link_bytes_per_s)
+    return seconds
+
+
+def gradient_s(wafer: Wafer, plans: Plans, params: Column) -> Column:
+    """Seconds to all-reduce the gradients of `params` parameters over dp replicas on a line.
+
+    Folded ring: 2 (dp - 1) / dp S h / B + 2 (dp - 1) 2 h a, with h hops between replicas; for
+    dp = 2 a step is h hops. ZeRO-1 reduces, then gathers weights: the same volume.
+    """
+    hops, dp = slot_hops(wafer, plans), plans.dp
+    volume = 2 * (dp - 1) / dp * params * GRADIENT_BYTES * hops / wafer.d2d.link_bytes_per_s
+    steps = 2 * (dp - 1) * np.where(dp > 2, 2, 1) * hops
+    seconds: Column = volume + steps * wafer.d2d.latency_s
+    return seconds
+
+
+def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
+    """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
+    hops = plans.dp * slot_hops(wafer, plans)
+    moved: Column = 2 * (plans.pp - 1) * plans.tp * plans.dp * boundary_bytes * hops
+    return moved
+
+
+def gradient_byte_hops(wafer: Wafer, plans: Plans, params: Column) -> Column:
+    """Bytes times hops of the gradient all-reduces of all stages and dies."""
+    dp = plans.dp
+    edge = 2 * (dp - 1) / dp * params * GRADIENT_BYTES
+    groups = plans.pp * plans.tp
+    moved: Column = edge * 2 * (dp - 1) * slot_hops(wafer, plans) * groups
+    return moved

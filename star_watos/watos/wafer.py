@@ -1,0 +1,142 @@
+"""The template of a wafer (`configs/wafers/*.yaml`) and what follows from it."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from star_watos.cost import Overflow
+from star_watos.spec import From, Spec
+from star_watos.technology import WaferTechnology
+from star_watos.units import Bytes, BytesPerS, Count, Hertz, Seconds, SquareMillimetres
+
+LINKS_PER_DIE = 4
+"""Edges of a die; its D2D bandwidth is shared equally among them."""
+
+
+class Grid(Spec):
+    """Rows and columns of dies, or of cores."""
+
+    rows: Annotated[Count, Field(le=256)]
+    cols: Annotated[Count, Field(le=256)]
+
+    @property
+    def size(self) -> int:
+        """Number of places."""
+        return self.rows * self.cols
+
+
+class DieCore(Spec):
+    """One core of a training die."""
+
+    mac_rows: Annotated[Count, Field(le=1024)]
+    """Rows of the MAC array."""
+    mac_cols: Annotated[Count, Field(le=1024)]
+    """Columns of the MAC array."""
+    sram_bytes: Annotated[Bytes, Field(alias="sram", ge=1024, le=1e12)]
+    """Scratchpad of one core."""
+    sram_bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="sram_bandwidth", gt=0)]
+    """Loads and stores of one core's vector unit together."""
+
+    @property
+    def n_macs(self) -> int:
+        """MACs of one core."""
+        return self.mac_rows * self.mac_cols
+
+
+class Die(Spec):
+    """One compute die."""
+
+    cores: Grid
+    """Core array."""
+    core: DieCore
+    frequency_hz: Annotated[Hertz, Field(alias="frequency", gt=0, le=1e11)]
+    """Clock of the cores."""
+    edge_bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="edge_bandwidth", gt=0)]
+    """What all four edges can carry, D2D in and out and DRAM together."""
+    operator_overhead_s: Annotated[Seconds, Field(alias="operator_overhead", ge=0)]
+    """Time to start one operator on all cores."""
+
+    @property
+    def peak_flops_per_s(self) -> float:
+        """Dense 16-bit FLOP/s, a MAC being 2."""
+        return 2.0 * self.cores.size * self.core.n_macs * self.frequency_hz
+
+    @property
+    def sram_bytes(self) -> float:
+        """Scratchpads of all cores."""
+        return self.cores.size * self.core.sram_bytes
+
+    @property
+    def sram_bandwidth_bytes_per_s(self) -> float:
+        """Vector loads and stores of all cores."""
+        return self.cores.size * self.core.sram_bandwidth_bytes_per_s
+
+
+class D2d(Spec):
+    """Links between neighbouring dies."""
+
+    bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="bandwidth", gt=0)]
+    """Out of one die over all its edges; as much comes in."""
+    latency_s: Annotated[Seconds, Field(alias="latency", ge=0)]
+    """From one die to the next."""
+
+    @property
+    def link_bytes_per_s(self) -> float:
+        """One link in one direction."""
+        return self.bandwidth_bytes_per_s / LINKS_PER_DIE
+
+
+class DieDram(Spec):
+    """DRAM stacks of one die."""
+
+    stacks_per_die: Annotated[Count, Field(le=64)]
+    stack_capacity_bytes: Annotated[Bytes, Field(alias="stack_capacity", gt=0, le=1e15)]
+    stack_bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="stack_bandwidth", gt=0)]
+    stack_area_mm2: Annotated[SquareMillimetres, Field(alias="stack_area", ge=0)]
+    """Area in the wafer's plane that one stack takes from the dies."""
+
+    @property
+    def capacity_bytes(self) -> float:
+        """DRAM of one die."""
+        return self.stacks_per_die * self.stack_capacity_bytes
+
+    @property
+    def bandwidth_bytes_per_s(self) -> float:
+        """DRAM bandwidth of one die."""
+        return self.stacks_per_die * self.stack_bandwidth_bytes_per_s
+
+
+class Wafer(Spec):
+    """A mesh of dies with DRAM that share one area."""
+
+    name: str
+    """Shown in reports."""
+    technology: Annotated[WaferTechnology, From("configs/technologies")]
+    """Unit costs: a shipped name, a path, or the constants themselves."""
+    grid: Grid
+    """Dies on the wafer."""
+    usable_area_mm2: Annotated[SquareMillimetres, Field(alias="usable_area", gt=0)]
+    """Area that dies and stacks may take together."""
+    die: Die
+    d2d: D2d
+    dram: DieDram
+
+    @property
+    def n_dies(self) -> int:
+        """Dies on the wafer."""
+        return self.grid.size
+
+    @property
+    def peak_flops_per_s(self) -> float:
+        """Dense 16-bit FLOP/s of all dies."""
+        return self.n_dies * self.die.peak_flops_per_s
+
+    def edge_overflow(self) -> Overflow | None:
+        """Return by how much D2D both ways and DRAM exceed the die's edges, if they do."""
+        need = 2 * self.d2d.bandwidth_bytes_per_s + self.dram.bandwidth_bytes_per_s
+        have = self.die.edge_bandwidth_bytes_per_s
+        return (
+            Overflow("D2D in and out and DRAM at the die's edges", need, have, "B/s")
+            if need > have
+            else None
+        )
