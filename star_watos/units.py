@@ -100,10 +100,11 @@ def _whole(value: object) -> int:
     >>> _whole(3), _whole(4.0)
     (3, 4)
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value != math.floor(value):
-        raise ValueError(f"expected a whole number, got {_short(value)}")
-    return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        whole = math.floor(value)
+        if whole == value:
+            return whole
+    raise ValueError(f"expected a whole number, got {_short(value)}")
 
 
 def _tokens(value: object) -> int:

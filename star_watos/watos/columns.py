@@ -96,8 +96,5 @@ def _choose(options: tuple[Column, Column, Column], policy: Ints, index: Index) 
 
 def _chosen(options: tuple[Cost, Cost, Cost], policy: Ints, index: Index) -> Cost:
     return Cost(
-        *(
-            _choose(tuple(getattr(o, f.name) for o in options), policy, index)  # type: ignore[arg-type]
-            for f in fields(Cost)
-        )
+        *(_choose(tuple(getattr(o, f.name) for o in options), policy, index) for f in fields(Cost))
     )

@@ -41,6 +41,20 @@ def stage_kinds(model: Model, pp: Ints) -> tuple[StageKind, StageKind, StageKind
     )
 
 
+def every_stage(model: Model, pp: int) -> StageKind:
+    """Return all stages of one pipeline, one row a stage."""
+    index = np.arange(pp)
+    extra = model.n_layers % pp
+    heavy = (index >= pp - 1 - extra) & (index < pp - 1)
+    return StageKind(
+        exists=np.ones(pp, dtype=bool),
+        index=index,
+        layers=model.n_layers // pp + heavy,
+        has_embedding=index == 0,
+        has_head=index == pp - 1,
+    )
+
+
 def stage_params(model: Model, stage: StageKind, tp: Ints, layer_params: Column) -> Column:
     """Parameters on one die of a stage; `layer_params` are those of one layer on one die.
 
