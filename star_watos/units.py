@@ -69,7 +69,7 @@ def _times(number: float, factor: float) -> float:
 
 
 def _names(units: dict[str, float]) -> str:
-    return ", ".join(name or "nothing" for name in units)
+    return ", ".join(name or "no unit" for name in units)
 
 
 def _short(value: object) -> str:

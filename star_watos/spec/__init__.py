@@ -1,8 +1,8 @@
 """Frozen, validated specs from YAML, with the place of every mistake."""
 
+from star_watos.errors import InputError, Mark, Problem
 from star_watos.spec.base import Constant, From, Spec
-from star_watos.spec.document import Document, parse, read
-from star_watos.spec.errors import InputError, Mark, Problem
+from star_watos.spec.document import Document, KeyPath, parse, read
 from star_watos.spec.load import load, validate
 from star_watos.spec.shipped import locate, names, root
 
@@ -11,6 +11,7 @@ __all__ = [
     "Document",
     "From",
     "InputError",
+    "KeyPath",
     "Mark",
     "Problem",
     "Spec",

@@ -19,16 +19,25 @@ class Spec(BaseModel):
         allow_inf_nan=False,
         validate_by_name=False,
         serialize_by_alias=True,
+        defer_build=True,  # nested specs are built once, inside the one that is loaded
     )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as plain data: classes made of `Constant[...]` have no name to pickle by."""
+        return type(self).model_validate, (self.model_dump(),)
 
 
 class Constant(Spec, Generic[T]):
     """A technology or device constant: a value and where it comes from."""
 
-    value: T
-    """The quantity."""
-    source: Annotated[str, Field(min_length=8)]
-    """Paper, table or figure, and how it was brought to this node."""
+    # Docstrings of attributes are read from source for every parameter of a generic: 5 ms each.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+    value: Annotated[T, Field(description="The quantity.")]
+    source: Annotated[
+        str,
+        Field(min_length=8, description="Paper, table or figure, and how it got to this node."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

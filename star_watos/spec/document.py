@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from star_watos.spec.errors import InputError, Mark, Problem
+from star_watos.errors import InputError, Mark, Problem
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from star_watos.errors import InputError, Mark, Problem
 from star_watos.spec.base import From, Spec
 from star_watos.spec.document import Document, KeyPath, dotted, parse, put, read
-from star_watos.spec.errors import InputError, Mark, Problem
 from star_watos.spec.shipped import locate
 
 S = TypeVar("S", bound=Spec)

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from star_watos.spec.errors import InputError
+from star_watos.errors import InputError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 SUFFIXES = (".yaml", ".yml", ".json")

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from star_watos.cost import Column
 from star_watos.spec import From, Spec
-from star_watos.technology import CoreTechnology
+from star_watos.technology.core import CoreTechnology
 from star_watos.units import Bytes, BytesPerS, Count, Hertz, Real
 
 

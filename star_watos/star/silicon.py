@@ -12,7 +12,8 @@ from star_watos.cost import Column
 from star_watos.star.core import Core, Sram
 from star_watos.star.pipeline import Latency
 from star_watos.star.stages import Stage, Stages
-from star_watos.technology import SramBank, area_scale, energy_scale, sram_bank
+from star_watos.technology.scaling import area_scale, energy_scale
+from star_watos.technology.sram import SramBank, sram_bank
 
 CORE_BLOCKS = ("dlzs", "sads", "kv_generation", "sufa", "sram", "controller")
 SRAM_NAMES = ("token", "weight", "temp")

@@ -1,7 +1,7 @@
 """Area, yield and price of a wafer from its parts."""
 
 from star_watos.cost import Overflow
-from star_watos.technology import dies_per_wafer, negative_binomial_yield
+from star_watos.technology.yields import dies_per_wafer, negative_binomial_yield
 from star_watos.watos.wafer import Wafer
 
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from star_watos.cost import Overflow
 from star_watos.spec import From, Spec
-from star_watos.technology import WaferTechnology
+from star_watos.technology.wafer import WaferTechnology
 from star_watos.units import Bytes, BytesPerS, Count, Hertz, Seconds, SquareMillimetres
 
 LINKS_PER_DIE = 4

@@ -1,0 +1,96 @@
+"""What all commands share: help, version, errors to exit codes, JSON on stdout."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from star_watos import __version__
+from star_watos.errors import InputError
+
+if TYPE_CHECKING:
+    from star_watos.cost import Overflow
+    from star_watos.spec import Spec
+
+DONE, WRONG_INPUT, NOTHING_FITS = 0, 2, 4
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY.PATH=VALUE", help="Override one field; repeatable."),
+]
+
+
+def new_app(name: str, text: str) -> typer.Typer:
+    """Return an application with `--version`, help without arguments and no tracebacks."""
+    app = typer.Typer(
+        name=name,
+        help=text,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def options(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                is_eager=True,
+                callback=lambda wanted: _print_version(name) if wanted else None,
+                help="Print the version and stop.",
+            ),
+        ] = False,
+    ) -> None:
+        pass
+
+    options.__doc__ = text
+    return app
+
+
+def _print_version(name: str) -> NoReturn:
+    typer.echo(f"{name} {__version__}")
+    raise typer.Exit
+
+
+def guard(app: Callable[[], Any]) -> None:
+    """Run `app`; say input errors and what the system refuses on stderr, without a traceback."""
+    try:
+        app()
+    except InputError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        sys.exit(WRONG_INPUT)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(DONE)
+    except OSError as error:
+        typer.echo(f"{error.filename or 'file system'}: {error.strerror or error}", err=True)
+        sys.exit(WRONG_INPUT)
+
+
+def does_not_fit(overflow: "Overflow") -> NoReturn:
+    """Say what does not fit, and stop with the exit code for it."""
+    typer.echo(f"does not fit: {overflow}", err=True)
+    raise typer.Exit(NOTHING_FITS)
+
+
+def note(text: str | None) -> None:
+    """Say something that is not the result, on stderr."""
+    if text:
+        typer.echo(f"note: {text}", err=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print the one JSON document of a command."""
+    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_schema(kinds: "dict[str, type[Spec]]", kind: str) -> None:
+    """Print the JSON Schema of one kind of file."""
+    if kind not in kinds:
+        raise InputError.of(kind[:40], f"no such kind of file; known: {', '.join(kinds)}")
+    print_json(kinds[kind].model_json_schema())

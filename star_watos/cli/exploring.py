@@ -1,0 +1,121 @@
+"""The options of both `explore` commands, and what they do."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from star_watos.cli import common
+from star_watos.errors import InputError
+
+if TYPE_CHECKING:
+    from star_watos.explore import Exploration, Result
+
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the files; out/SWEEP when left out.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier run.")]
+Trials = Annotated[int | None, typer.Option(min=1, help="Hardware candidates to ask for.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")]
+TimeLimit = Annotated[str | None, typer.Option(metavar="5m", help="Stop after 90s, 5m or 2h.")]
+Jobs = Annotated[
+    int,
+    typer.Option(min=0, max=1024, help="Worker processes; 0 is one a core.", show_default="all"),
+]
+Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of an `explore` command."""
+
+    sweep: str
+    out: Path | None
+    trials: int | None
+    seed: int | None
+    jobs: int
+    time_limit: str | None
+    force: bool
+    plot: Path | None
+    overrides: list[str] | None
+    as_json: bool
+
+
+def explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options) -> None:  # noqa: ANN401 (a class of problems)
+    """Load the sweep, search, report, and stop with the exit code of the result."""
+    from star_watos.explore import explore as run
+    from star_watos.explore.candidates import baseline, load_sweep
+
+    limit_s = seconds(options.time_limit)
+    _plot_is_possible(options.plot)
+    sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
+    result = run(
+        sweep,
+        problem_type(sweep, folder),
+        options.out or Path("out") / Path(options.sweep).stem,
+        jobs=n_jobs(options.jobs),
+        force=options.force,
+        time_limit_s=limit_s,
+        baseline=baseline(sweep),
+        config=sweep.model_dump(mode="json"),
+    )
+    _report(result, options)
+
+
+def _report(result: "Result", options: Options) -> None:
+    from star_watos.report.exploration import exploration_document, print_exploration
+
+    if options.plot is not None and result.rows:
+        from star_watos.report.plot import plot_front
+
+        plot_front(result, options.plot)
+    if options.as_json:
+        common.print_json(exploration_document(result))
+    else:
+        print_exploration(result)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
+
+
+def _plot_is_possible(plot: Path | None) -> None:
+    """Say before the search, not after it, that the picture cannot be drawn."""
+    from importlib.util import find_spec
+
+    if plot is not None and find_spec("matplotlib") is None:
+        raise InputError.of("--plot", "needs matplotlib: pip install 'star-watos[plot]'")
+
+
+def _overrides(options: Options) -> list[str]:
+    """Return `--set` options with `--trials` and `--seed` as what they override."""
+    extra = {"search.trials": options.trials, "search.seed": options.seed}
+    return (options.overrides or []) + [f"{k}={v}" for k, v in extra.items() if v is not None]
+
+
+def seconds(text: str | None) -> float | None:
+    """Return the seconds that `90s`, `5m` or `2h` means.
+
+    >>> seconds("5m"), seconds("90"), seconds(None)
+    (300.0, 90.0, None)
+    """
+    if text is None:
+        return None
+    from star_watos.units import quantity
+
+    try:
+        value = quantity(text, {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0})
+    except ValueError as error:
+        raise InputError.of("--time-limit", str(error)) from None
+    if value <= 0:
+        raise InputError.of("--time-limit", f"expected more than 0, got {text!r}")
+    return value
+
+
+def n_jobs(jobs: int) -> int:
+    """Return the number of worker processes, all of this machine's cores for 0."""
+    if jobs:
+        return jobs
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,144 @@
+"""The command `star`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from star_watos.cli import common, exploring
+
+if TYPE_CHECKING:
+    from star_watos.spec import Mark
+    from star_watos.star import AttentionTask
+
+app = common.new_app("star", "Sparse-attention cores: how fast, how much energy, how much silicon.")
+
+
+def main() -> None:
+    """Run the command."""
+    common.guard(app)
+
+
+@app.command()
+def simulate(
+    core: Annotated[str, typer.Argument(help="Shipped name or path of a core.")] = "star_28nm",
+    seq_len: Annotated[
+        str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")
+    ] = "128k",
+    queries: Annotated[
+        str | None, typer.Option(metavar="TOKENS", help="Queries at the end; all when left out.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Shipped name or a config.json.")] = "llama2_7b",
+    sparsity: Annotated[str, typer.Option(help="Shipped or own sparsity profile.")] = "sofa_2pct",
+    keep_ratio: Annotated[
+        float | None, typer.Option(help="Share of the keys that a query keeps, in (0, 1].")
+    ] = None,
+    kv_ratio: Annotated[
+        float | None, typer.Option(help="Share of the tokens whose K, V are generated, in (0, 1].")
+    ] = None,
+    causal: Annotated[bool, typer.Option(help="Whether queries see only earlier keys.")] = True,
+    tile: Annotated[
+        int | None, typer.Option(min=1, max=2**20, help="Keys a tile; the best when left out.")
+    ] = None,
+    overrides: common.Overrides = None,
+    as_json: common.Json = False,
+) -> None:
+    """One core, one workload: latency, throughput, energy, area, and what bounds it."""
+    from star_watos.cost import Overflow
+    from star_watos.report.core import print_core
+    from star_watos.spec import load
+    from star_watos.star import Core, document
+    from star_watos.star import simulate as run
+
+    design = load(Core, core, "configs/cores", overrides or [])
+    fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
+    task = _task(fields, sparsity, _ratios(keep_ratio, kv_ratio))
+    shape = task.load()
+    common.note(task.note())
+    result = run(design, task.work(shape), tile)
+    if isinstance(result, Overflow):
+        common.does_not_fit(result)
+    workload = task.model_dump(mode="json", exclude={"sparsity"}) | {
+        "model": shape.name,
+        **task.sparsity.model_dump(mode="json", exclude={"name", "seq_len", "source"}),
+        "sparsity": task.sparsity.name,
+        "sparsity_source": task.sparsity.source,
+    }
+    report = document(design, workload, task.work(shape), result)
+    if as_json:
+        common.print_json(report)
+    else:
+        print_core(report)
+
+
+def _ratios(keep_ratio: float | None, kv_ratio: float | None) -> dict[str, float]:
+    """Return what the options change of the profile; K and V follow a keep ratio given alone."""
+    if kv_ratio is None:
+        kv_ratio = keep_ratio
+    ratios = {"keep_ratio": keep_ratio, "kv_ratio": kv_ratio}
+    return {key: ratio for key, ratio in ratios.items() if ratio is not None}
+
+
+def _task(fields: dict[str, Any], sparsity: str, ratios: dict[str, float]) -> "AttentionTask":
+    """Return the workload that the options describe; mistakes name the option."""
+    from star_watos.spec import Document, KeyPath, Mark, locate, read, validate
+    from star_watos.star import AttentionTask
+
+    given = {key: value for key, value in fields.items() if value is not None}
+    marks: dict[KeyPath, Mark] = {(key,): _option(key) for key in given}
+    document = Document(given, marks | {(): Mark("star simulate")})
+    document.graft(("sparsity",), read(locate(sparsity, "configs/sparsity")))
+    for key, ratio in ratios.items():
+        document.data["sparsity"][key] = ratio
+        document.marks["sparsity", key] = _option(key)
+    return validate(AttentionTask, document)
+
+
+def _option(key: str) -> "Mark":
+    from star_watos.spec import Mark
+
+    return Mark(f"--{key.replace('_', '-')}")
+
+
+@app.command()
+def explore(
+    sweep: Annotated[str, typer.Argument(help="Shipped name or path of a sweep.")],
+    out: exploring.Out = None,
+    trials: exploring.Trials = None,
+    seed: exploring.Seed = None,
+    jobs: exploring.Jobs = 0,
+    time_limit: exploring.TimeLimit = None,
+    force: exploring.Force = False,
+    plot: exploring.Plot = None,
+    overrides: common.Overrides = None,
+    as_json: common.Json = False,
+) -> None:
+    """Search a space of core designs and tilings; the Pareto front goes to OUT/pareto.csv."""
+    from star_watos.explore.star import CoreExploration, CoreProblem
+
+    options = exploring.Options(
+        sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
+    )
+    exploring.explore(CoreExploration, CoreProblem, options)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="core, sweep, sparsity or technology.")] = "core",
+) -> None:
+    """Print the JSON Schema of a kind of YAML file, for editors."""
+    from star_watos.explore.star import CoreExploration
+    from star_watos.spec import Spec
+    from star_watos.star import Core, Sparsity
+    from star_watos.technology.core import CoreTechnology
+
+    kinds: dict[str, type[Spec]] = {
+        "core": Core,
+        "sweep": CoreExploration,
+        "sparsity": Sparsity,
+        "technology": CoreTechnology,
+    }
+    common.print_schema(kinds, kind)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The terminal report of `star simulate`."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from star_watos.report.tables import figures_table, parts_table
+from star_watos.units import show
+
+STAGE_NAMES = {
+    "predict": "predict (DLZS)",
+    "sort": "sort (SADS)",
+    "kv_generation": "K/V generation",
+    "attention": "attention (SU-FA)",
+}
+
+
+def print_core(report: dict[str, Any], console: Console | None = None) -> None:
+    """Print the document of `star simulate` as tables."""
+    console = console or Console()
+    work, design, metrics = report["workload"], report["design"], report["metrics"]
+    console.print(
+        f"[bold]{design['name']}[/bold], {work['model']}, {work['seq_len']:,} tokens, "
+        f"{'causal' if work['causal'] else 'full'} attention, keep ratio {work['keep_ratio']:g} "
+        f"({work['sparsity']}), key tile {design['key_tile']}"
+    )
+    console.print(figures_table(_figures(metrics)))
+    console.print(_stages(report))
+    console.print(
+        parts_table(
+            {
+                "area mm2": report["area_mm2"],
+                "power W": report["power_w"],
+                "energy J": report["energy_j"],
+            }
+        )
+    )
+    console.print(f"bound by [bold]{report['bound']}[/bold]")
+
+
+def _figures(metrics: dict[str, float]) -> dict[str, str]:
+    return {
+        "latency": show(metrics["latency_s"], "s"),
+        "throughput, dense-equivalent": show(metrics["throughput_gops"] * 1e9, "OP/s"),
+        "throughput, operations done": show(metrics["raw_throughput_gops"] * 1e9, "OP/s"),
+        "16-bit MAC utilization": f"{metrics['utilization']:.1%}",
+        "energy": show(metrics["energy_j"], "J"),
+        "power, core / with DRAM": f"{metrics['core_power_w']:.3g} / {metrics['power_w']:.3g} W",
+        "area": f"{metrics['area_mm2']:.4g} mm2",
+        "efficiency, core / with DRAM": (
+            f"{metrics['core_energy_efficiency_gops_per_w']:,.0f} / "
+            f"{metrics['energy_efficiency_gops_per_w']:,.0f} GOPS/W"
+        ),
+        "area efficiency": f"{metrics['area_efficiency_gops_per_mm2']:,.0f} GOPS/mm2",
+        "DRAM traffic": show(metrics["dram_bytes"], "B"),
+    }
+
+
+def _stages(report: dict[str, Any]) -> Table:
+    table = Table("stage", box=None, header_style="dim", pad_edge=False)
+    for column in ("busy", "of the time", "operations", "DRAM", "energy"):
+        table.add_column(column, justify="right")
+    for name, stage in report["stages"].items():
+        table.add_row(
+            STAGE_NAMES[name],
+            show(stage["latency_s"], "s"),
+            f"{stage['utilization']:.1%}",
+            show(stage["ops"], "OP"),
+            show(stage["dram_bytes"], "B"),
+            show(stage["energy_j"], "J"),
+        )
+    return table
