@@ -1,1 +1,33 @@
 """Search over hardware and mappings: space, sampler, Pareto front, files of a run."""
+
+from star_watos.explore.front import Sense, hypervolume, non_dominated, signs_of
+from star_watos.explore.gate import Gate
+from star_watos.explore.problem import Outcome, Parameters, Problem, Row, Scalar
+from star_watos.explore.progress import Tally
+from star_watos.explore.run import Result, explore
+from star_watos.explore.search import Stop
+from star_watos.explore.space import Axis, Space
+from star_watos.explore.sweep import Exploration, Limit, Sampler, Search
+
+__all__ = [
+    "Axis",
+    "Exploration",
+    "Gate",
+    "Limit",
+    "Outcome",
+    "Parameters",
+    "Problem",
+    "Result",
+    "Row",
+    "Sampler",
+    "Scalar",
+    "Search",
+    "Sense",
+    "Space",
+    "Stop",
+    "Tally",
+    "explore",
+    "hypervolume",
+    "non_dominated",
+    "signs_of",
+]

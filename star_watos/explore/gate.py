@@ -1,0 +1,109 @@
+"""Whether a front is as good as a stored one."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from star_watos.explore.front import Sense, Values, hypervolume, ideal, signs_of, worst
+from star_watos.explore.sweep import Exploration, HypervolumeGate
+from star_watos.spec import InputError, Mark, Problem, root
+
+MARGIN = 0.1
+"""How far the common reference point lies beyond the worst of both fronts, as a share of their
+range, so that the points at the ends of a front count too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The hypervolume found, against that of a stored front, from a common reference point.
+
+    >>> print(Gate(found=0.98, stored=1.0, min_ratio=0.99, reference="baseline.csv"))
+    hypervolume is 98.00 % of that of baseline.csv; at least 99 % is expected
+    """
+
+    found: float
+    stored: float
+    min_ratio: float
+    reference: str
+
+    @property
+    def ratio(self) -> float:
+        """Hypervolume found over that stored; above 1 the front is better."""
+        return self.found / self.stored
+
+    @property
+    def passed(self) -> bool:
+        """Whether the ratio is reached."""
+        return self.ratio >= self.min_ratio
+
+    def __str__(self) -> str:
+        return (
+            f"hypervolume is {100 * self.ratio:.2f} % of that of {self.reference}; "
+            f"at least {100 * self.min_ratio:g} % is expected"
+        )
+
+
+def stored_front(sweep: Exploration) -> Values | None:
+    """Return the objectives [n, m] of the front that the sweep is held against, if it names one."""
+    if sweep.expect is None:
+        return None
+    path = _find(sweep.expect.hypervolume.reference)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError.of(str(path), f"not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        text = f"{path}: cannot be read: {error.strerror}"
+        raise InputError.of("sweep", text, "expect.hypervolume.reference") from None
+    return _values(path, text, sweep.objectives)
+
+
+def check(
+    gate: HypervolumeGate, stored: Values, found: Values, senses: Mapping[str, Sense]
+) -> Gate:
+    """Return how the front `found` compares with the one `stored`."""
+    signs = signs_of(senses.values())
+    both = np.vstack([stored, found])
+    best, last = ideal(both, signs), worst(both, signs)
+    width = np.abs(last - best)
+    room = np.where(width > 0, width, np.maximum(np.abs(last), 1.0))
+    reference = last + signs * MARGIN * room
+    return Gate(
+        found=hypervolume(found, reference, signs),
+        stored=hypervolume(stored, reference, signs),
+        min_ratio=gate.min_ratio,
+        reference=gate.reference,
+    )
+
+
+def _find(reference: str) -> Path:
+    shipped = root() / "sweeps" / reference
+    return shipped if not Path(reference).exists() and shipped.exists() else Path(reference)
+
+
+def _values(path: Path, text: str, senses: Mapping[str, Sense]) -> Values:
+    table = csv.DictReader(text.splitlines())
+    missing = [name for name in senses if name not in (table.fieldnames or ())]
+    problems = [Problem(Mark(str(path), 1, 1), name, "no such column") for name in missing]
+    values: list[list[float]] = []
+    for row in table if not missing else ():
+        mark = Mark(str(path), table.line_num, 1)
+        values.append([_number(row[name], mark, name, problems) for name in senses])
+    if not values and not problems:
+        problems.append(Problem(Mark(str(path)), "", "holds no designs"))
+    if problems:
+        raise InputError(problems)
+    return np.array(values)
+
+
+def _number(text: str | None, mark: Mark, name: str, problems: list[Problem]) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        problems.append(Problem(mark, name, f"expected a number, got {text!r}"))
+    return value

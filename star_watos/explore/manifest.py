@@ -1,0 +1,59 @@
+"""What `run.json` says of where a result comes from."""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import star_watos
+from star_watos.spec import root
+
+_PACKAGES = ("moocore", "numpy", "optuna", "pydantic", "PyYAML")
+
+
+def origin(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return seed, versions, and the resolved config with its hash."""
+    return {
+        "seed": seed,
+        "version": star_watos.__version__,
+        "git_commit": git_commit(),
+        "config_hash": config_hash(config),
+        "config": dict(config),
+        "packages": packages(),
+    }
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the config as JSON without blanks, keys sorted.
+
+    >>> config_hash({"b": 1, "a": 2}) == config_hash({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def packages() -> dict[str, str | None]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def git_commit() -> str | None:
+    """Return the commit of the source tree this runs from, or None for an installed package."""
+    git = shutil.which("git")
+    if git is None or not (root() / ".git").exists():
+        return None
+    command = [git, "-C", str(root()), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (fixed words)
+    return done.stdout.strip() or None if done.returncode == 0 else None

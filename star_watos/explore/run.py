@@ -1,0 +1,101 @@
+"""One call from a sweep and a problem to the files of a run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from star_watos.cost import Overflow
+from star_watos.explore import files
+from star_watos.explore.front import Values
+from star_watos.explore.gate import Gate, check, stored_front
+from star_watos.explore.manifest import origin
+from star_watos.explore.problem import Problem, Row, Scalar
+from star_watos.explore.progress import Part, Stopwatch, Tally, live_view
+from star_watos.explore.sampler import proposer
+from star_watos.explore.search import Session, Stop
+from star_watos.explore.space import Space
+from star_watos.explore.sweep import Exploration
+from star_watos.explore.workers import evaluator, uninterrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a search found; the same is on disk in `out`."""
+
+    out: Path
+    rows: list[Row]
+    """The front, ordered as in `pareto.csv`; empty if nothing fits."""
+    manifest: dict[str, Any]
+    """The content of `run.json`."""
+    tally: Tally
+    stop: Stop
+    gate: Gate | None
+    """The sweep's expectation, if it has one and something was found."""
+    nearest: Overflow | None
+    """Where nothing fits, the smallest excess of all."""
+    why: str
+    """Where nothing fits, what stood in the way of the nearest candidate."""
+
+    @property
+    def exit_code(self) -> int:
+        """130 interrupted, 4 nothing fits, 3 worse than expected, 0 done."""
+        if self.stop is Stop.INTERRUPTED:
+            return 130
+        if not self.rows:
+            return 4
+        return 3 if self.gate is not None and not self.gate.passed else 0
+
+
+def explore(
+    sweep: Exploration,
+    problem: Problem,
+    out: Path,
+    *,
+    jobs: int = 1,
+    force: bool = False,
+    time_limit_s: float | None = None,
+    baseline: Mapping[str, Scalar] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Result:
+    """Search the space of `sweep` for the best designs of `problem`; write the files to `out`.
+
+    `baseline` is a candidate to try first, if the space holds it. `config` is the resolved
+    configuration, for the record. What is found does not depend on `jobs`. Ctrl-C and the time
+    limit end the search early; what is finished by then is the result.
+    """
+    watch = Stopwatch()
+    stored = stored_front(sweep)
+    space = Space.of(sweep.space)
+    with watch.timing(Part.SAMPLER):
+        asker = proposer(sweep, space, baseline)
+    folder = files.Folder(out, force=force)
+    deadline = None if time_limit_s is None else watch.started + time_limit_s
+    session = Session(sweep, space, asker, folder, watch, deadline)
+    with evaluator(problem, jobs) as evaluate, live_view() as view:
+        session.run(evaluate, view)
+    with uninterrupted():
+        return _finish(session, stored, origin(config or {}, sweep.search.seed))
+
+
+def _finish(session: Session, stored: Values | None, source: dict[str, Any]) -> Result:
+    rows = session.write_front()
+    expect, found = session.sweep.expect, session.archive.values
+    gate = None
+    if expect is not None and stored is not None and rows:
+        gate = check(expect.hypervolume, stored, found, session.sweep.objectives)
+    summary = session.summary()
+    wall_s = session.watch.wall_s
+    manifest = {**source, **summary, "wall_s": wall_s, "time_s": session.watch.split(wall_s)}
+    session.folder.replace(files.RUN, files.run_json(manifest))
+    miss = session.nearest if not rows else None
+    return Result(
+        out=session.folder.path,
+        rows=rows,
+        manifest=manifest,
+        tally=session.tally(),
+        stop=session.stop or Stop.DONE,
+        gate=gate,
+        nearest=miss.nearest if miss else None,
+        why=miss.why if miss else "",
+    )

@@ -1,0 +1,192 @@
+"""The sweep file: what is searched, for what, within which limits, and how."""
+
+import difflib
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from star_watos.cost import Overflow
+from star_watos.explore.front import Sense
+from star_watos.explore.space import Axis
+from star_watos.spec import Spec
+from star_watos.units import Count, Real
+
+Positive: TypeAlias = Annotated[Real, Field(gt=0)]
+_UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B"}
+_MAX_OBJECTIVES = 4
+
+
+class Sampler(StrEnum):
+    """Who proposes the next candidates."""
+
+    NSGA2 = "nsga2"
+    TPE = "tpe"
+    GP = "gp"
+    RANDOM = "random"
+    EXHAUSTIVE = "exhaustive"
+
+
+_NEEDS = {Sampler.GP: ("torch", "scipy")}
+"""What Optuna imports for a sampler and does not require itself."""
+
+
+class Limit(Spec):
+    """Bounds of a metric, both allowed values themselves."""
+
+    max: Real | None = None
+    """Largest allowed value."""
+    min: Real | None = None
+    """Smallest allowed value."""
+
+    @model_validator(mode="after")
+    def _some_room(self) -> Self:
+        if self.max is None and self.min is None:
+            raise ValueError("expected max, min or both")
+        if self.max is not None and self.min is not None and self.max < self.min:
+            raise ValueError(f"max {self.max:g} is below min {self.min:g}")
+        return self
+
+    def excess(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by what share each value breaks the limit, 0 where it keeps it.
+
+        value / max - 1 above the maximum, min / value - 1 below the minimum, as in `Overflow`.
+
+        >>> Limit(max=100, min=10).excess(np.array([150.0, 50.0, 8.0]))
+        array([0.5 , 0.  , 0.25])
+        """
+        result = np.zeros_like(values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.max is not None:
+                over = values / self.max - 1 if self.max > 0 else np.full_like(values, np.inf)
+                result = np.where(values > self.max, over, result)
+            if self.min is not None:
+                under = np.where(values > 0, self.min / values - 1, np.inf)
+                result = np.where(values < self.min, under, result)
+        return result
+
+    def overflow(self, name: str, value: float) -> Overflow | None:
+        """Return how `value` of the metric `name` breaks the limit, or None if it keeps it.
+
+        >>> print(Limit(max=20_000).overflow("power_w", 25_000.0))
+        power_w needs 25 kW, has 20 kW (over by 25 %)
+        """
+        unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
+        if self.max is not None and value > self.max:
+            return Overflow(name, need=value, have=self.max, unit=unit)
+        if self.min is not None and value < self.min:
+            return Overflow(name, need=self.min, have=value, unit=unit)
+        return None
+
+
+class Search(Spec):
+    """How the space is searched."""
+
+    sampler: Sampler = Sampler.NSGA2
+    """A space that has no more than `trials` candidates is enumerated whole, whoever samples."""
+    trials: Count = 400
+    """Hardware candidates to ask for; repeats count but are not evaluated again."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
+    """Same seed, same search."""
+    batch: Count | None = None
+    """Candidates asked for at a time, before any of them is told; as many as the population."""
+    population: Annotated[Count, Field(ge=2)] = 50
+    """Candidates of a generation of NSGA-II."""
+
+    @field_validator("sampler")
+    @classmethod
+    def _importable(cls, value: Sampler) -> Sampler:
+        missing = [name for name in _NEEDS.get(value, ()) if find_spec(name) is None]
+        if missing:
+            cure = f"pip install {' '.join(missing)}, or take tpe"
+            raise ValueError(f"{value} needs {' and '.join(missing)}, not installed: {cure}")
+        return value
+
+
+class HypervolumeGate(Spec):
+    """How good the front has to be, compared with a stored one."""
+
+    min_ratio: Positive
+    """Smallest allowed ratio of the hypervolume found to that of the reference."""
+    reference: Annotated[str, Field(min_length=1)]
+    """A `pareto.csv`: from the working directory, or from the folder of the shipped sweeps."""
+
+
+class Expect(Spec):
+    """What a run must reach; the command line exits with 3 if it does not."""
+
+    hypervolume: HypervolumeGate
+    """The size of the front."""
+
+
+class Exploration(Spec):
+    """What every sweep has; each kind adds its hardware and workload, and names its metrics."""
+
+    metrics: ClassVar[frozenset[str]] = frozenset()
+    """What may be an objective or carry a limit."""
+
+    space: dict[str, Axis]
+    """Key path of a hardware parameter -> the values it may take."""
+    objectives: dict[str, Sense]
+    """Metric -> maximize or minimize, one to four of them."""
+    constraints: dict[str, Limit] = Field(default_factory=dict)
+    """Metric -> its limits."""
+    search: Search = Search()
+    """How to search."""
+    expect: Expect | None = None
+    """What the result must reach."""
+
+    @field_validator("objectives", "constraints", mode="wrap")
+    @classmethod
+    def _known(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (pydantic)
+        unknown = [n for n in value if n not in cls.metrics] if isinstance(value, Mapping) else []
+        problems = [_problem(name, value[name], _offer(name, cls.metrics)) for name in unknown]
+        try:
+            result = check(value)
+        except ValidationError as error:
+            problems += [_again(detail) for detail in error.errors(include_url=False)]
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return result
+
+    @field_validator("objectives")
+    @classmethod
+    def _few(cls, value: dict[str, Sense]) -> dict[str, Sense]:
+        if not 1 <= len(value) <= _MAX_OBJECTIVES:
+            raise ValueError(f"expected 1 to {_MAX_OBJECTIVES} objectives, got {len(value)}")
+        return value
+
+    @field_validator("space")
+    @classmethod
+    def _some(cls, value: dict[str, Axis]) -> dict[str, Axis]:
+        if not value:
+            raise ValueError("expected at least one parameter to search")
+        return value
+
+
+def _problem(name: str, found: object, text: str) -> InitErrorDetails:
+    error = {"error": ValueError(text)}
+    return InitErrorDetails(type="value_error", loc=(name,), input=found, ctx=error)
+
+
+def _again(detail: Any) -> InitErrorDetails:  # noqa: ANN401 (pydantic's error as it reports it)
+    kind, context = detail["type"], detail.get("ctx", {})
+    return InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context)
+
+
+def _offer(name: str, allowed: frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(allowed), n=1)
+    return "unknown metric " + (
+        f"(did you mean {near[0]}?)" if near else f"(known: {', '.join(sorted(allowed))})"
+    )

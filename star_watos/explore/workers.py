@@ -1,0 +1,150 @@
+"""Evaluates candidates, here or in worker processes; outcomes come in the order asked.
+
+Workers are spawned, get the problem once, ignore Ctrl-C (the parent decides), and end with their
+parent however it ends.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.process import BaseProcess
+from typing import TypeAlias
+
+import numpy as np
+
+from star_watos.explore.problem import Outcome, Parameters, Problem, Row
+from star_watos.spec import InputError
+
+Deadline: TypeAlias = float | None
+"""A `perf_counter` reading after which nothing more is waited for."""
+Evaluate: TypeAlias = Callable[[Sequence[Parameters], Deadline], Iterator[Outcome | str]]
+"""Candidates to outcomes; ends early at the deadline. A text says why one is no legal design."""
+
+_problem: Problem
+"""What this worker process evaluates; set once when it starts."""
+
+
+@contextmanager
+def evaluator(problem: Problem, jobs: int) -> Iterator[Evaluate]:
+    """Lend a function that evaluates candidates with `jobs` processes (1: this one)."""
+    if jobs == 1:
+        yield lambda candidates, deadline: _here(problem, candidates, deadline)
+        return
+    others = set(active_children())
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (problem,))
+    futures: list[Future[Outcome | str]] = []
+    try:
+        _start_all(pool, jobs)
+        yield lambda candidates, deadline: _there(pool, futures, candidates, deadline)
+    finally:
+        idle = all(future.done() for future in futures)
+        pool.shutdown(wait=idle, cancel_futures=True)
+        if not idle:
+            _end(set(active_children()) - others)
+
+
+def _here(
+    problem: Problem, candidates: Sequence[Parameters], deadline: Deadline
+) -> Iterator[Outcome | str]:
+    for candidate in candidates:
+        yield _evaluate(problem, candidate)
+        if deadline is not None and time.perf_counter() >= deadline:
+            return
+
+
+def _there(
+    pool: ProcessPoolExecutor,
+    futures: list[Future[Outcome | str]],
+    candidates: Sequence[Parameters],
+    deadline: Deadline,
+) -> Iterator[Outcome | str]:
+    try:
+        futures[:] = [pool.submit(_work, candidate) for candidate in candidates]
+        for future in futures:
+            left = None if deadline is None else max(0.0, deadline - time.perf_counter())
+            if not wait([future], left).done:
+                return
+            yield future.result()
+    except BrokenProcessPool:
+        text = "a worker process died, perhaps for want of memory; try fewer"
+        raise InputError.of("--jobs", text) from None
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _evaluate(problem: Problem, candidate: Parameters) -> Outcome | str:
+    try:
+        outcome = problem.evaluate(candidate)
+    except InputError as error:
+        first = error.problems[0]
+        return f"{first.key}: {first.text}" if first.key else first.text
+    rows = [_plain(row) for row in outcome.rows]
+    return Outcome(rows, outcome.points, outcome.feasible, outcome.infeasible, outcome.nearest)
+
+
+def _plain(row: Row) -> Row:
+    """Return the row with Python's own scalars, whose text does not depend on NumPy."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+
+
+def _start(problem: Problem) -> None:
+    global _problem  # noqa: PLW0603 (a worker process has one problem for life)
+    _problem = problem
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+
+def _work(candidate: Parameters) -> Outcome | str:
+    return _evaluate(_problem, candidate)
+
+
+def _ready() -> None:
+    """Do nothing, in a process that has started."""
+
+
+def _start_all(pool: ProcessPoolExecutor, jobs: int) -> None:
+    """Start every process with Ctrl-C blocked: it inherits that, and stays quiet from the start."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        for _ in range(jobs):
+            pool.submit(_ready)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(processes: set[BaseProcess]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block is left, so that what it writes is whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+    if held:
+        raise KeyboardInterrupt

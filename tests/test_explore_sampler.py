@@ -1,0 +1,58 @@
+"""What the sampler is asked and told."""
+
+from dataclasses import dataclass, field
+
+from test_explore_run import Toy, nsga2, read, sweep
+
+from star_watos import explore as ex
+from star_watos.cost import Overflow
+from star_watos.explore.record import Record, State
+from star_watos.explore.sampler import OptunaProposer
+
+
+@dataclass(frozen=True)
+class Counted(Toy):
+    """Notes what it is asked, which works as long as it runs in this process."""
+
+    asked: list = field(default_factory=list)
+
+    def evaluate(self, parameters: ex.Parameters) -> ex.Outcome:
+        self.asked.append(tuple(parameters.values()))
+        return super().evaluate(parameters)
+
+
+def test_no_candidate_is_evaluated_twice(tmp_path):
+    toy = Counted()
+    result = ex.explore(sweep(search=nsga2(200)), toy, tmp_path / "run")
+    assert len(set(toy.asked)) == len(toy.asked) == result.tally.distinct < 200
+
+
+def test_a_trial_has_the_best_of_each_objective_over_its_mappings(tmp_path):
+    objectives = {"power_w": "maximize", "time_s": "minimize"}
+    a_sweep = sweep(objectives=objectives)
+    result = ex.explore(a_sweep, Toy(), tmp_path / "run")
+    for trial in read(result.out / "trials.csv"):
+        rows = list(Toy().mappings({name: int(trial[name]) for name in a_sweep.space}))
+        assert float(trial["power_w"]) == max(row["power_w"] for row in rows)
+        assert float(trial["time_s"]) == min(row["time_s"] for row in rows)
+
+
+def test_the_sampler_is_told_the_ideal_point_or_the_excess():
+    objectives = {"power_w": "maximize", "time_s": "minimize"}
+    a_sweep = sweep(objectives=objectives, search=nsga2(20))
+    proposer = OptunaProposer(a_sweep, ex.Space.of(a_sweep.space), None)
+    proposer.ask(4)
+    over = Overflow("area_mm2", 15.0, 10.0, "mm2")
+    good, better = (Record(State.COMPLETE, ideal) for ideal in ((3.0, 5.0), (4.0, 2.0)))
+    proposer.tell([good, Record(State.INFEASIBLE, nearest=over), better, Record(State.INVALID)])
+    trials = proposer._study.trials
+    # Worst told: the smaller power and the longer time.
+    assert [t.values for t in trials] == [[3.0, 5.0], [3.0, 5.0], [4.0, 2.0], [3.0, 5.0]]
+    assert [t.constraints for t in trials] == [{"excess": x} for x in (0.0, 0.5, 0.0, 1e6)]
+
+
+def test_a_baseline_in_the_space_is_tried_first(tmp_path):
+    baseline = {"rows": 7, "cols": 3, "sram_kib": 64, "clock_hz": 1e9}
+    result = ex.explore(sweep(search=nsga2(20)), Toy(), tmp_path / "run", baseline=baseline)
+    first = read(result.out / "trials.csv")[0]
+    assert (first["rows"], first["cols"], first["sram_kib"]) == ("7", "3", "64")
