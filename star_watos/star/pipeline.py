@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
 from star_watos.star.core import Resources
-from star_watos.star.stages import Stages, all_stages, visits
+from star_watos.star.stages import Stages, all_stages, key_tiles
 from star_watos.star.work import AttentionWork
 
 
@@ -42,21 +42,21 @@ def memory_seconds(core: Resources, stages: Stages) -> dict[str, Column]:
 def latency(core: Resources, work: AttentionWork, key_tile: Column) -> Latency:
     """Time of all layers when the tiles of a layer stream through the stages.
 
-    With n tile visits of equal share, stage times T_i of a layer and shares t_i = T_i / n, a linear
-    pipeline takes sum(t_i) + (n - 1) max(t_i): one tile through every stage, then the slowest
-    resource sets the pace. Loads from DRAM come first and take part like a stage; SRAM ports only
-    limit the pace. Layers follow one another.
+    A stage or memory with time T in a layer spends f of it on the first tile. A pipeline takes
+    sum(f) + max(T - f): one tile through every stage, then the slowest resource sets the pace.
+    DRAM comes first and takes part like a stage, loading what the first key tile needs; an SRAM's
+    ports work beside the stages and only limit the pace. Layers follow one another.
     """
     stages = all_stages(core, work, key_tile)
-    busy = {
-        name: stage.cycles / core.frequency_hz
-        for name, stage in zip(Stages._fields, stages, strict=True)
-    }
     memory = memory_seconds(core, stages)
-    n = visits(core, work, key_tile)
-    fill = (sum(busy.values()) + memory["dram"]) / n
-    slowest = np.max(np.stack(np.broadcast_arrays(*busy.values(), *memory.values())), axis=0)
-    layer_s = fill + (n - 1) / n * slowest
+    tiles = key_tiles(work, key_tile)
+    busy = {name: getattr(stages, name).cycles / core.frequency_hz for name in Stages._fields}
+    first = {
+        name: getattr(stages, name).first_cycles / core.frequency_hz for name in Stages._fields
+    } | {name: time / tiles for name, time in memory.items()}
+    rest = [time - first[name] for name, time in (busy | memory).items()]
+    fill = sum(first[name] for name in (*Stages._fields, "dram"))
+    layer_s = fill + np.max(np.stack(np.broadcast_arrays(*rest)), axis=0)
     return Latency(
         total_s=layer_s * work.n_layers,
         stage_s={name: t * work.n_layers for name, t in busy.items()},

@@ -86,6 +86,20 @@ class AttentionWork:
             return n * s
         return n * (s - q) + queries * n * (n - 1) / 2 + q
 
+    def fullest_kept(self, queries: Column) -> Column:
+        """Keys kept by the fullest query of each query tile, summed over the tiles of one head.
+
+        The rows of an array work in step, so a tile takes as long as its last row, which sees most:
+        min(k, keys it sees).
+        """
+        n, k = self.query_tiles(queries), self.kept_per_row
+        if not self.causal:
+            return n * k
+        past = _float(self.seq_len) - self.q_len
+        short = np.clip(np.ceil((k - past) / queries) - 1, 0, n)  # tiles that see fewer than k
+        kept: Column = short * past + queries * short * (short + 1) / 2 + (n - short) * k
+        return kept
+
     def tile_visits(self, queries: Column, key_tile: Column) -> Column:
         """Pairs (query tile, key tile) of one head.
 
