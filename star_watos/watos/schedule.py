@@ -84,7 +84,7 @@ def slowest_stage_s(
         for stage in stage_kinds(model, plans.pp)
     ]
     terms = np.stack(rows)  # [stage kind, term, plan]
-    slowest = terms.sum(axis=1).argmax(axis=0)
+    slowest = (terms[:, 0] + terms[:, 1] + terms[:, 2]).argmax(axis=0)
     compute, recompute, comm = np.take_along_axis(terms, slowest[None, None, :], axis=0)[0]
     return compute, recompute, comm
 
