@@ -27,13 +27,16 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 from test_explore_run import sweep
-from test_explore_stop import Slow
+from test_explore_stop import Stuck
 
 from star_watos.explore import explore
 
 if __name__ == "__main__":
     a_sweep = sweep(search={"sampler": "exhaustive", "batch": 4})
-    sys.exit(explore(a_sweep, Slow(seconds=0.1), Path("run"), jobs=2).exit_code)
+    try:
+        sys.exit(explore(a_sweep, Stuck(), Path("run"), jobs=2).exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
 """
 
 
@@ -53,6 +56,16 @@ class Slow(Toy):
 
     def evaluate(self, parameters):
         time.sleep(self.seconds)
+        return super().evaluate(parameters)
+
+
+@dataclass(frozen=True)
+class Stuck(Toy):
+    """The first 32 candidates are quick, the others take minutes."""
+
+    def evaluate(self, parameters):
+        if parameters["rows"] > 1:
+            time.sleep(120)
         return super().evaluate(parameters)
 
 
@@ -99,37 +112,44 @@ def test_what_is_finished_before_ctrl_c_is_on_disk(tmp_path):
 
 @pytest.fixture
 def started(tmp_path):
-    """A search with two workers in a process group of its own, once a batch is on disk."""
+    """A search with two workers, in a process group of its own."""
     (tmp_path / "main.py").write_text(MAIN)
     command = [sys.executable, "main.py", str(Path(__file__).parent)]
     with (tmp_path / "noise").open("wb") as noise:
         process = subprocess.Popen(command, cwd=tmp_path, stderr=noise, start_new_session=True)
-    trials = tmp_path / "run" / "trials.csv"
-    while not trials.exists() or len(trials.read_text().splitlines()) < 5:
-        assert process.poll() is None
-        time.sleep(0.02)
     yield process
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_ctrl_c_with_workers_ends_at_once_and_quietly(tmp_path, started):
-    """The whole process group gets the signal, as from a terminal."""
+def wait_for_trials(process: subprocess.Popen, folder: Path, count: int) -> None:
+    trials = folder / "run" / "trials.csv"
+    while not trials.exists() or len(trials.read_text().splitlines()) <= count:
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("count", [0, 32])
+def test_ctrl_c_with_workers_ends_at_once_and_quietly(tmp_path, started, count):
+    """The whole group gets the signal, as from a terminal: as workers start, and when stuck."""
+    wait_for_trials(started, tmp_path, count)
+    time.sleep(0.1)
     os.killpg(started.pid, signal.SIGINT)
-    assert started.wait(3) == 130
+    assert started.wait(5) == 130
     assert is_gone(started.pid)
     assert (tmp_path / "noise").read_text() == ""
-    assert len(read(tmp_path / "run" / "trials.csv")) >= 4
-    assert read(tmp_path / "run" / "pareto.csv")
+    assert len(read(tmp_path / "run" / "trials.csv")) == count
+    assert (count == 0) or read(tmp_path / "run" / "pareto.csv")
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path, started):
+    wait_for_trials(started, tmp_path, 32)
     started.kill()
     started.wait()
     assert is_gone(started.pid)
     text = (tmp_path / "run" / "trials.csv").read_text()
     assert text.endswith("\n")
-    assert (len(text.splitlines()) - 1) % 4 == 0
+    assert len(text.splitlines()) == 33
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
