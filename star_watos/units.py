@@ -156,9 +156,13 @@ _SMALL_STEPS = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
 def show(value: float, unit: str, digits: int = 4) -> str:
     """Return `value` with the prefix that leaves one to three digits before the point.
 
-    >>> show(0.02273, "s"), show(24.4e12, "OP/s"), show(0, "B")
-    ('22.73 ms', '24.4 TOP/s', '0 B')
+    Areas keep their unit, which has a prefix already.
+
+    >>> show(0.02273, "s"), show(24.4e12, "OP/s"), show(0, "B"), show(41_000, "mm2")
+    ('22.73 ms', '24.4 TOP/s', '0 B', '41,000 mm2')
     """
+    if unit == "mm2":
+        return f"{value:,.{digits}g} {unit}" if abs(value) < 10**digits else f"{value:,.0f} {unit}"
     steps = _STEPS if abs(value) >= 1 else _SMALL_STEPS
     factor, prefix = next(((f, p) for f, p in steps if abs(value) >= f), (1.0, ""))
     return f"{value / factor:.{digits}g} {prefix}{unit}"

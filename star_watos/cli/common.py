@@ -13,6 +13,7 @@ from star_watos.errors import InputError
 if TYPE_CHECKING:
     from star_watos.cost import Overflow
     from star_watos.spec import Spec
+    from star_watos.validate.published import Comparison
 
 DONE, WRONG_INPUT, NOTHING_FITS = 0, 2, 4
 
@@ -87,6 +88,17 @@ def note(text: str | None) -> None:
 def print_json(document: dict[str, Any]) -> None:
     """Print the one JSON document of a command."""
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def show_comparisons(schema: str, rows: "list[Comparison]", *, as_json: bool) -> None:
+    """Print published figures beside ours."""
+    from star_watos.report.validation import print_comparisons
+    from star_watos.validate.published import document
+
+    if as_json:
+        print_json(document(schema, rows))
+    else:
+        print_comparisons(rows)
 
 
 def print_schema(kinds: "dict[str, type[Spec]]", kind: str) -> None:

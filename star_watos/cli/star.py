@@ -122,6 +122,14 @@ def explore(
 
 
 @app.command()
+def validate(as_json: common.Json = False) -> None:
+    """Published figures of SOFA beside ours, with the error of each."""
+    from star_watos.validate.cores import core_comparisons
+
+    common.show_comparisons("star-validate/1", core_comparisons(), as_json=as_json)
+
+
+@app.command()
 def schema(
     kind: Annotated[str, typer.Argument(help="core, sweep, sparsity or technology.")] = "core",
 ) -> None:

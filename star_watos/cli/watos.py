@@ -136,6 +136,14 @@ def explore(
 
 
 @app.command()
+def validate(as_json: common.Json = False) -> None:
+    """Published figures of wafers and models beside ours, with the error of each."""
+    from star_watos.validate.wafers import wafer_comparisons
+
+    common.show_comparisons("watos-validate/1", wafer_comparisons(), as_json=as_json)
+
+
+@app.command()
 def schema(
     kind: Annotated[str, typer.Argument(help="wafer, sweep or technology.")] = "wafer",
 ) -> None:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from star_watos.explore.problem import Parameters, Scalar
 from star_watos.spec import Spec
@@ -64,19 +72,25 @@ class Axis(Spec):
 
     choices: (
         Annotated[
-            tuple[Scalar, ...],
-            PlainValidator(_choices, json_schema_input_type=list[str | int | float | bool]),
+            tuple[StrictStr | StrictBool | StrictInt | StrictFloat, ...],
+            BeforeValidator(_choices, json_schema_input_type=list[str | int | float | bool]),
         ]
         | None
     ) = None
     """The values themselves: numbers, or text such as `2 TB/s`."""
     ends: Annotated[
-        Annotated[tuple[Number, Number], PlainValidator(_ends, json_schema_input_type=list[float])]
+        Annotated[
+            tuple[StrictInt | StrictFloat, StrictInt | StrictFloat],
+            BeforeValidator(_ends, json_schema_input_type=list[float]),
+        ]
         | None,
         Field(alias="range"),
     ] = None
     """Smallest and largest value, both included."""
-    step: Annotated[Number, PlainValidator(_positive, json_schema_input_type=float)] | None = None
+    step: (
+        Annotated[StrictInt | StrictFloat, BeforeValidator(_positive, json_schema_input_type=float)]
+        | None
+    ) = None
     """Distance between neighbours of a range; 1 where low and high are whole numbers. The range
     ends at the last value that does not exceed its high end."""
     points: Annotated[int, Field(ge=2, le=MAX_VALUES, strict=True)] | None = None

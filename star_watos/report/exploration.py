@@ -9,9 +9,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from star_watos.explore import Result
 
-SHOWN = 12
-"""Rows of the front that the terminal shows; the file has all."""
-
 
 def exploration_document(result: "Result") -> dict[str, Any]:
     """Return the run's manifest with the front."""
@@ -32,7 +29,7 @@ def print_exploration(result: "Result", console: Console | None = None) -> None:
         f"{run['feasible_points']:,} fit; front of {len(result.rows):,}"
     )
     if result.rows:
-        console.print(_front(result))
+        console.print(_best(result))
         console.print(f"files: {result.out}", highlight=False, soft_wrap=True)
     elif result.exit_code == 4:
         typer.echo(f"nothing fits; nearest miss: {result.why or result.nearest}", err=True)
@@ -42,18 +39,23 @@ def print_exploration(result: "Result", console: Console | None = None) -> None:
         typer.echo("interrupted; what was found is on disk", err=True)
 
 
-def _front(result: "Result") -> Table:
-    """Return the front's first rows: what was searched, the objectives, what bounds it."""
-    searched = list(result.manifest["config"]["space"])
-    objectives = list(result.manifest["config"]["objectives"])
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    columns = [*searched, *objectives, "bound"]
-    for name in columns:
-        table.add_column(name.split(".", 1)[-1], justify="right")
-    for row in result.rows[:SHOWN]:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    if len(result.rows) > SHOWN:
-        table.add_row(f"... {len(result.rows) - SHOWN:,} more")
+def _best(result: "Result") -> Table:
+    """Return the best design of the front by each objective, one a column."""
+    config = result.manifest["config"]
+    objectives: dict[str, str] = config["objectives"]
+    table = Table("", box=None, header_style="bold", pad_edge=False)
+    designs = []
+    for name, sense in objectives.items():
+        best = max if sense == "maximize" else min
+        designs.append(best(result.rows, key=lambda row: row[name]))
+        table.add_column(f"{sense[:3]} {name}", justify="right")
+    for name in result.rows[0]:
+        style = "" if name in objectives or name in config["space"] else "dim"
+        table.add_row(
+            name.removeprefix("hardware."),
+            *(_cell(design[name]) for design in designs),
+            style=style,
+        )
     return table
 
 
