@@ -6,6 +6,7 @@ from test_explore_run import Toy, nsga2, read, sweep
 
 from star_watos import explore as ex
 from star_watos.cost import Overflow
+from star_watos.explore.neighbours import Neighbourhood
 from star_watos.explore.record import Record, State
 from star_watos.explore.sampler import OptunaProposer
 
@@ -22,8 +23,10 @@ class Counted(Toy):
 
 
 def test_no_candidate_is_evaluated_twice(tmp_path):
+    """Random sampling alone keeps its repeats, so that it stays what it is called."""
     toy = Counted()
-    result = ex.explore(sweep(search=nsga2(200)), toy, tmp_path / "run")
+    search = nsga2(200) | {"sampler": "random"}
+    result = ex.explore(sweep(search=search), toy, tmp_path / "run")
     assert len(set(toy.asked)) == len(toy.asked) == result.tally.distinct < 200
 
 
@@ -44,7 +47,8 @@ def test_the_sampler_is_told_the_ideal_point_or_the_excess():
     proposer.ask(4)
     over = Overflow("area_mm2", 15.0, 10.0, "mm2")
     good, better = (Record(State.COMPLETE, ideal) for ideal in ((3.0, 5.0), (4.0, 2.0)))
-    proposer.tell([good, Record(State.INFEASIBLE, nearest=over), better, Record(State.INVALID)])
+    records = [good, Record(State.INFEASIBLE, nearest=over), better, Record(State.INVALID)]
+    proposer.tell(records, front=[])
     trials = proposer._study.trials
     # Worst told: the smaller power and the longer time.
     assert [t.values for t in trials] == [[3.0, 5.0], [3.0, 5.0], [4.0, 2.0], [3.0, 5.0]]
@@ -56,3 +60,27 @@ def test_a_baseline_in_the_space_is_tried_first(tmp_path):
     result = ex.explore(sweep(search=nsga2(20)), Toy(), tmp_path / "run", baseline=baseline)
     first = read(result.out / "trials.csv")[0]
     assert (first["rows"], first["cols"], first["sram_kib"]) == ("7", "3", "64")
+
+
+def test_a_repeat_makes_way_for_a_neighbour_of_the_front():
+    """Of a 3 x 3 space with the middle on the front, its four neighbours come first."""
+    near = Neighbourhood((3, 3), seed=0)
+    near.add((1, 1))
+    near.settle([(1, 1)])
+    asked = []
+    for _ in range(8):
+        asked.append(near.pop())
+        near.add(asked[-1])
+    assert set(asked[:4]) == {(0, 1), (2, 1), (1, 0), (1, 2)}
+    assert len(set(asked)) == 8
+    assert near.pop() is None
+    corner = Neighbourhood((3, 3), seed=0)
+    corner.settle([(0, 0), (1, 1)])
+    assert {corner.pop(), corner.pop()} == {(0, 1), (1, 0)}  # each touches both
+
+
+def test_no_candidate_is_evaluated_twice_while_there_are_others(tmp_path):
+    for sampler in ("nsga2", "tpe"):
+        search = nsga2(200) | {"sampler": sampler}
+        result = ex.explore(sweep(search=search), Toy(), tmp_path / sampler)
+        assert result.manifest["distinct_trials"] >= 190

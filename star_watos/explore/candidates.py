@@ -1,13 +1,22 @@
 """From a sweep and the values of its axes to the specs of one candidate."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from star_watos.explore.problem import Parameters, Scalar
 from star_watos.explore.sweep import Exploration
-from star_watos.spec import Document, InputError, Mark, Problem, Spec, locate, read, validate
+from star_watos.spec import (
+    Document,
+    InputError,
+    Mark,
+    Problem,
+    Spec,
+    amend,
+    locate,
+    read,
+    validate,
+)
 
 S = TypeVar("S", bound=Spec)
 E = TypeVar("E", bound=Exploration)
@@ -53,15 +62,15 @@ def parts(sweep: Exploration, parameters: Parameters) -> dict[str, Any]:
 
 def _changed(spec: S, part: str, parameters: Mapping[str, Scalar]) -> S:
     prefix = f"{part}."
-    changes = [
-        f"{key.removeprefix(prefix)}={value}"
-        for key, value in parameters.items()
-        if key.startswith(prefix)
-    ]
+    changes = {k.removeprefix(prefix): v for k, v in parameters.items() if k.startswith(prefix)}
     if not changes:
         return spec
-    data = copy.deepcopy(spec.model_dump(mode="json"))
-    return validate(type(spec), Document(data, {(): Mark(part)}), changes)
+    mark = Mark(part)
+    document = Document(spec.model_dump(mode="json"), {(): mark})
+    problems = [p for key, value in changes.items() for p in amend(document, key, value, mark)]
+    if problems:
+        raise InputError(problems)
+    return validate(type(spec), document)
 
 
 def baseline(sweep: Exploration) -> Parameters:

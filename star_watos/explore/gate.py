@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from star_watos.explore.front import Sense, Values, hypervolume, ideal, signs_of, worst
+from star_watos.explore.front import (
+    Sense,
+    Values,
+    hypervolume,
+    ideal,
+    non_dominated,
+    signs_of,
+    worst,
+)
 from star_watos.explore.sweep import Exploration, HypervolumeGate
 from star_watos.spec import InputError, Mark, Problem, root
 
@@ -66,7 +74,8 @@ def check(
 ) -> Gate:
     """Return how the front `found` compares with the one `stored`."""
     signs = signs_of(senses.values())
-    both = np.vstack([stored, found])
+    stored, found = (points[non_dominated(points, signs)] for points in (stored, found))
+    both = np.vstack([stored, found])  # of a file with other objectives, only what is a front here
     best, last = ideal(both, signs), worst(both, signs)
     width = np.abs(last - best)
     room = np.where(width > 0, width, np.maximum(np.abs(last), 1.0))

@@ -1,9 +1,10 @@
 """Who proposes candidates: Optuna, or a count through the whole space."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from star_watos.explore.front import signs_of
+from star_watos.explore.neighbours import Neighbourhood
 from star_watos.explore.problem import Scalar
 from star_watos.explore.record import Record, State
 from star_watos.explore.space import Axis, Point, Space
@@ -25,8 +26,11 @@ class Proposer(Protocol):
         """Return the next points."""
         ...
 
-    def tell(self, records: Sequence[Record]) -> None:
-        """Learn what became of the points last asked for, or of the first few of them."""
+    def tell(self, records: Sequence[Record], front: Iterable[Point]) -> None:
+        """Learn what became of the points last asked for, or of the first few of them.
+
+        `front` are the points that have a design on the front by now.
+        """
         ...
 
 
@@ -56,7 +60,7 @@ class Enumeration:
         first, self._next = self._next, min(self._next + count, self.total)
         return [self._space.point(index) for index in range(first, self._next)]
 
-    def tell(self, records: Sequence[Record]) -> None:
+    def tell(self, records: Sequence[Record], front: Iterable[Point]) -> None:
         """Learn nothing."""
 
 
@@ -88,28 +92,51 @@ class OptunaProposer:
             pruner=optuna.pruners.NopPruner(),
         )
         self._open: list[optuna.Trial] = []
+        self._repeats: list[tuple[optuna.Trial, Point]] = []
+        self._told: dict[Point, Record] = {}
+        shape = [len(values) for values in space.axes.values()]
+        self._near = Neighbourhood(shape, sweep.search.seed)
+        self._steps_aside = sweep.search.sampler is not Sampler.RANDOM
         self._worst = [0.0] * len(self._signs)
         self._any = False
         if start is not None:
             self._study.enqueue_trial(dict(zip(self._names, start, strict=True)))
 
     def ask(self, count: int) -> list[Point]:
-        """Return the next points."""
-        self._open = [self._study.ask(self._distributions) for _ in range(count)]
-        return [
-            tuple(int(params[name]) for name in self._names)
-            for params in (trial.params for trial in self._open)
-        ]
+        """Return the next points; a neighbour of the front in place of each repeat."""
+        self._open, self._repeats = [], []
+        return [self._ask_one() for _ in range(count)]
 
-    def tell(self, records: Sequence[Record]) -> None:
+    def _ask_one(self) -> Point:
+        trial, point = self._draw()
+        if point in self._near and self._steps_aside:
+            aside = self._near.pop()
+            if aside is not None:
+                self._repeats.append((trial, point))
+                self._study.enqueue_trial(dict(zip(self._names, aside, strict=True)))
+                trial, point = self._draw()
+        self._near.add(point)
+        self._open.append(trial)
+        return point
+
+    def _draw(self) -> "tuple[optuna.Trial, Point]":
+        trial = self._study.ask(self._distributions)
+        params = trial.params
+        return trial, tuple(int(params[name]) for name in self._names)
+
+    def tell(self, records: Sequence[Record], front: Iterable[Point]) -> None:
         """Tell the study the ideal points and, of every trial, by how much it misses.
 
         Samplers rank an infeasible trial by its excess alone. It still needs values: the worst told
         so far, which are finite and draw no sampler towards it.
         """
-        for record in records:
+        trials = list(zip(self._open, records, strict=False))
+        points = [tuple(int(t.params[name]) for name in self._names) for t, _ in trials]
+        self._told |= zip(points, records, strict=False)
+        self._near.settle(front)
+        trials += [(t, self._told[point]) for t, point in self._repeats if point in self._told]
+        for trial, record in trials:
             self._remember(record)
-        for trial, record in zip(self._open, records, strict=False):
             trial.set_constraint("excess", record.excess)
             done = record.state is State.COMPLETE
             self._study.tell(trial, list(record.ideal) if done else self._worst)
@@ -140,7 +167,7 @@ def _sampler(search: Search) -> "optuna.samplers.BaseSampler":
 
     match search.sampler:
         case Sampler.NSGA2:
-            return samplers.NSGAIISampler(population_size=search.population, seed=search.seed)
+            return samplers.NSGAIISampler(population_size=search.generation, seed=search.seed)
         case Sampler.TPE:
             return samplers.TPESampler(seed=search.seed)
         case Sampler.GP:

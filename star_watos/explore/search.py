@@ -48,7 +48,7 @@ class Session:
         self.nearest: Record | None = None
         """The candidate with the smallest excess of those that did not work out."""
         self._proposer, self._deadline = proposer, deadline
-        self._batch = sweep.search.batch or sweep.search.population
+        self._batch = sweep.search.batch or sweep.search.generation
         self._seen: dict[Point, Trial] = {}
         self._asked = self._distinct = self._points = self._feasible = 0
         self._infeasible: Counter[str] = Counter()
@@ -90,12 +90,17 @@ class Session:
         if self.archive.add(rows):
             self._history.append((self._asked, self.archive.values))
         with self.watch.timing(Part.SAMPLER):
-            self._proposer.tell([trial.record for trial in trials])
+            self._proposer.tell([trial.record for trial in trials], self._front())
         self._write(trials)
         if not self._proposer.repeats:
             self._seen.clear()
         if self.stop is None:
             self.stop = self._reason()
+
+    def _front(self) -> set[Point]:
+        """Return the points that have a design on the front."""
+        places = (self.space.locate(row) for row in self.archive.rows)
+        return {point for point in places if point is not None}
 
     def _reason(self) -> Stop | None:
         if self._asked == self._proposer.total:

@@ -100,9 +100,18 @@ class Search(Spec):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
     """Same seed, same search."""
     batch: Count | None = None
-    """Candidates asked for at a time, before any of them is told; as many as the population."""
-    population: Annotated[Count, Field(ge=2)] = 50
-    """Candidates of a generation of NSGA-II."""
+    """Candidates asked for at a time, before any of them is told; as many as a generation."""
+    population: Annotated[Count, Field(ge=2)] | None = None
+    """Candidates of a generation of NSGA-II; a twentieth of the trials, within 20 and 200."""
+
+    @property
+    def generation(self) -> int:
+        """The population, chosen where it is not given.
+
+        >>> Search(trials=300).generation, Search(trials=5000).generation
+        (20, 200)
+        """
+        return self.population or min(max(self.trials // 20, 20), 200)
 
     @field_validator("sampler")
     @classmethod

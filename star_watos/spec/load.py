@@ -1,6 +1,7 @@
 """From a file, references and overrides to one validated spec, or to every mistake in it."""
 
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,16 @@ from pydantic_core import ErrorDetails
 
 from star_watos.errors import InputError, Mark, Problem
 from star_watos.spec.base import From, Spec
-from star_watos.spec.document import Document, KeyPath, dotted, parse, put, read
+from star_watos.spec.document import (
+    MAX_DEPTH,
+    MAX_PROBLEMS,
+    Document,
+    KeyPath,
+    dotted,
+    parse,
+    put,
+    read,
+)
 from star_watos.spec.shipped import locate
 
 S = TypeVar("S", bound=Spec)
@@ -34,7 +44,10 @@ def validate(spec: type[S], document: Document, overrides: Sequence[str] = ()) -
         result = spec.model_validate(document.data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems += [_problem(spec, document, detail) for detail in details]
+        problems += [_problem(spec, document, detail) for detail in details[:MAX_PROBLEMS]]
+        if len(details) > MAX_PROBLEMS:
+            rest = f"and {len(details) - MAX_PROBLEMS:,} more mistakes"
+            problems.append(Problem(document.mark(()), "", rest))
     if problems:
         raise InputError(_without_echoes(problems))
     return result
@@ -107,7 +120,8 @@ def _override(document: Document, overrides: Sequence[str]) -> list[Problem]:
     for override in overrides:
         key, equals, text = override.partition("=")
         source = f"--set {key}"
-        if not equals or not key.strip():
+        parts = key.strip().split(".")
+        if not equals or not all(parts) or len(parts) > MAX_DEPTH:
             problems.append(Problem(Mark("--set"), override[:80], "expected key.path=value"))
             continue
         try:
@@ -115,29 +129,53 @@ def _override(document: Document, overrides: Sequence[str]) -> list[Problem]:
         except InputError as error:
             problems += [Problem(Mark(source), "", p.text) for p in error.problems]
             continue
-        path = _path(document.data, key.strip())
-        _set(document, path, value, Mark(source))
+        problems += amend(document, key.strip(), value, Mark(source))
     return problems
 
 
-def _path(data: Any, key: str) -> KeyPath:  # noqa: ANN401 (plain data)
-    parts: list[str | int] = []
-    for part in key.split("."):
-        here = _at(data, tuple(parts))
-        parts.append(int(part) if isinstance(here, list) and part.isdecimal() else part)
-    return tuple(parts)
+def amend(document: Document, key: str, value: Any, mark: Mark) -> list[Problem]:  # noqa: ANN401 (plain data)
+    """Put `value` at the place that `key` means, as said at `mark`; return what is wrong with it.
 
-
-def _set(document: Document, path: KeyPath, value: Any, mark: Mark) -> None:  # noqa: ANN401
-    stale = [p for p in document.marks if p[: len(path)] == path]
-    for old in stale:
-        del document.marks[old]
-    document.marks[path] = mark
+    >>> document = parse("sram: {banks: 4}", "core.yaml")
+    >>> amend(document, "sram.banks", 8, Mark("--set"))
+    []
+    >>> document.data, str(document.mark(("sram", "banks")))
+    ({'sram': {'banks': 8}}, '--set')
+    """
+    path = _path(document.data, key)
+    made = [path[:n] for n in range(1, len(path)) if _is_leaf(_at(document.data, path[:n]))]
     try:
         put(document.data, path, value)
     except (TypeError, IndexError):
-        problem = Problem(mark, "", "there is no such place in the file")
-        raise InputError([problem]) from None
+        return [Problem(mark, "", "there is no such place in the file")]
+    for old in [p for p in document.marks if p[: len(path)] == path]:
+        del document.marks[old]
+    document.marks.update(dict.fromkeys([*made, path], mark))
+    return []
+
+
+def _is_leaf(value: Any) -> bool:  # noqa: ANN401 (plain data)
+    return not isinstance(value, dict | list)
+
+
+def _path(data: Any, key: str) -> KeyPath:  # noqa: ANN401 (plain data)
+    """Return the path that `key` means; keys with dots of their own are taken whole.
+
+    >>> _path({"space": {"grid.rows": {"choices": [1]}}}, "space.grid.rows.choices.0")
+    ('space', 'grid.rows', 'choices', 0)
+    """
+    path: list[str | int] = []
+    parts = key.split(".")
+    while parts:
+        here = _at(data, tuple(path))
+        if isinstance(here, list) and re.fullmatch(r"\d{1,9}", parts[0]):
+            path.append(int(parts.pop(0)))
+            continue
+        known = (n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in here)
+        taken = next(known, 1) if isinstance(here, dict) else 1
+        path.append(".".join(parts[:taken]))
+        parts = parts[taken:]
+    return tuple(path)
 
 
 def _problem(spec: type[Spec], document: Document, detail: ErrorDetails) -> Problem:
@@ -163,8 +201,17 @@ def _text(spec: type[Spec], path: KeyPath, detail: ErrorDetails) -> str:
                 )
             )
         case _:
-            message = detail["msg"].removeprefix("Input should be ")
-            return f"expected {message}, got {_short(detail['input'])}"
+            return f"expected {_expected(detail)}, got {_short(detail['input'])}"
+
+
+def _expected(detail: ErrorDetails) -> str:
+    words = detail["msg"].removeprefix("Input should be ")
+    if detail["type"].startswith(("greater_than", "less_than")):
+        (bound,) = detail["ctx"].values()
+        # Twelve digits in a row are hard to read.
+        text = f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+        return f"{words.rpartition(' ')[0]} {text}"
+    return words
 
 
 def _unknown(spec: type[Spec], path: KeyPath) -> str:
