@@ -3,6 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_MOST = 200
+"""Characters of a key that are worth showing."""
+
+
+def _one_line(text: str) -> str:
+    r"""Return `text` with line ends, control characters and halves of characters written out.
+
+    >>> print(_one_line("a" + chr(10) + "b"))
+    a\nb
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -25,7 +37,9 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.mark}  {self.key}: {self.text}" if self.key else f"{self.mark}  {self.text}"
+        """One line, whatever is in the names and values that it quotes."""
+        key = f"{self.key[:_MOST]}: " if self.key else ""
+        return _one_line(f"{self.mark}  {key}{self.text}")
 
 
 class InputError(Exception):

@@ -5,45 +5,58 @@ as text with a unit (`512 KiB`, `1.5 TB/s`) or as a bare number of SI units; in 
 float of SI units, or of the unit that the field's name ends in (`area_mm2`).
 
 Prefixes k, M, G, T, P are powers of 1000, Ki, Mi, Gi, Ti powers of 1024. `KB` is refused because
-the field writes it for both.
+the field writes it for both. Each type has a range far wider than anything that is built, inside
+which no formula overflows.
 """
 
 import math
 import re
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-_TEXT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*)?")
-_DECIMAL = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
-_BINARY = {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
-_SMALL = {"m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+_TEXT = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\d\s].*)?", re.ASCII)
+_LONGEST = 100
+"""Characters of the longest text that is read as a quantity."""
+Units: TypeAlias = Mapping[str, Fraction | float]
+"""Unit -> its value in SI; fractions, so that a number is rounded once: 0.35 pJ is 0.35e-12."""
+
+_ONE = {"": Fraction(1)}
+_DECIMAL = _ONE | {prefix: Fraction(10) ** (3 * i) for i, prefix in enumerate("kMGTP", 1)}
+_BINARY = {prefix: Fraction(2) ** (10 * i) for i, prefix in enumerate(("Ki", "Mi", "Gi", "Ti"), 1)}
+_SMALL = {prefix: Fraction(10) ** (-3 * i) for i, prefix in enumerate("munpf", 1)}
 
 
-def _scaled(symbol: str, prefixes: dict[str, float], per: str = "") -> dict[str, float]:
+def _scaled(symbol: str, prefixes: Mapping[str, Fraction], per: str = "") -> dict[str, Fraction]:
     return {f"{prefix}{symbol}{per}": factor for prefix, factor in prefixes.items()}
 
 
 BYTES = _scaled("B", _DECIMAL | _BINARY)
 BYTES_PER_S = _scaled("B", _DECIMAL | _BINARY, "/s")
 HERTZ = _scaled("Hz", _DECIMAL)
-SECONDS = _scaled("s", {"": 1.0} | _SMALL)
-WATTS = _scaled("W", {"": 1.0, "k": 1e3, "M": 1e6} | _SMALL)
-JOULES = _scaled("J", {"": 1.0} | _SMALL)
+SECONDS = _scaled("s", _ONE | _SMALL)
+WATTS = _scaled("W", _DECIMAL | _SMALL)
+JOULES = _scaled("J", _ONE | _SMALL)
 JOULES_PER_BYTE = {
     **_scaled("J", _SMALL, "/B"),
-    **{f"{p}J/bit": 8.0 * factor for p, factor in _SMALL.items()},
+    **{f"{p}J/bit": 8 * factor for p, factor in _SMALL.items()},
 }
-MILLIMETRES = {"mm": 1.0, "um": 1e-3, "m": 1e3}
-SQUARE_MILLIMETRES = {"mm2": 1.0, "um2": 1e-6}
-MM2_PER_BYTES_PER_S = {"mm2/(TB/s)": 1e-12, "mm2/(GB/s)": 1e-9}
-USD_PER_BYTE = {"USD/GB": 1e-9, "USD/GiB": 2.0**-30}
-TOKENS = {"": 1.0, **dict.fromkeys(("k", "K"), 2.0**10), "M": 2.0**20, "G": 2.0**30}
+MILLIMETRES = {"mm": Fraction(1), "um": _SMALL["m"], "m": _DECIMAL["k"]}
+SQUARE_MILLIMETRES = {"mm2": Fraction(1), "um2": _SMALL["u"]}
+MM2_PER_BYTES_PER_S = {"mm2/(TB/s)": _SMALL["p"], "mm2/(GB/s)": _SMALL["n"]}
+USD_PER_BYTE = {"USD/GB": _SMALL["n"], "USD/GiB": 1 / _BINARY["Gi"]}
+TOKENS = _ONE | {
+    "k": _BINARY["Ki"],
+    "K": _BINARY["Ki"],
+    "M": _BINARY["Mi"],
+    "G": _BINARY["Gi"],
+}
 
 
-def quantity(text: str, units: dict[str, float]) -> float:
-    """Return the SI value of `text`, a number and one of `units`.
+def quantity(text: str, units: Units) -> float:
+    """Return the SI value of `text`, a number and one of `units`: the float nearest to it.
 
     Raises `ValueError` that names what is allowed.
 
@@ -55,21 +68,25 @@ def quantity(text: str, units: dict[str, float]) -> float:
     Traceback (most recent call last):
     ValueError: expected a number and one of B, kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB, got '512 KB'
     """
-    match = _TEXT.fullmatch(text.strip())
-    unit = (match.group(2) or "").strip() if match else None
+    match = _TEXT.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    unit = (match.group(2) or "").strip() if match else ""
     if match is None or unit not in units:
-        raise ValueError(f"expected a number and one of {_names(units)}, got {_short(text)}")
-    # The quotient keeps decimal text exact where a product would not: 0.35 pJ is 0.35e-12.
-    return _times(float(match.group(1)), units[unit])
+        raise ValueError(f"expected {_names(units)}, got {_short(text)}")
+    return _times(match.group(1), Fraction(units[unit]))
 
 
-def _times(number: float, factor: float) -> float:
-    """Return `number * factor`, correctly rounded for the powers of ten below one."""
-    return number * factor if factor >= 1 else number / round(1 / factor)
+def _times(number: str, factor: Fraction) -> float:
+    """Return `number * factor`, rounded once."""
+    rough = float(number) * float(factor)
+    # Exact only where the result is a float at all; 1e99999999 has too many digits to write down.
+    return rough if rough == 0 or math.isinf(rough) else float(Fraction(number) * factor)
 
 
-def _names(units: dict[str, float]) -> str:
-    return ", ".join(name or "no unit" for name in units)
+def _names(units: Units) -> str:
+    named = ", ".join(filter(None, units))
+    if "" not in units:
+        return f"a number and one of {named}"
+    return f"a number and one of {named} or no unit" if named else "a number"
 
 
 def _short(value: object) -> str:
@@ -77,21 +94,22 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _parser(units: dict[str, float]) -> Callable[[Any], float]:
+def _parser(units: Units, least: str, most: str) -> Callable[[Any], float]:
+    low, high = quantity(least, units), quantity(most, units)
+
     def parse(value: Any) -> float:  # noqa: ANN401 (what YAML holds)
-        if isinstance(value, str):
-            return quantity(value, units)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"expected a number and one of {_names(units)}, got {_short(value)}")  # noqa: TRY004 (pydantic collects ValueError)
-        if abs(value) > 1e300:
-            raise ValueError(f"number out of range: {_short(value)}")
-        return float(value)
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError(f"expected {_names(units)}, got {_short(value)}")  # noqa: TRY004 (pydantic collects ValueError)
+        number = quantity(value, units) if isinstance(value, str) else value
+        if number < low or number > high:
+            raise ValueError(f"expected {least} to {most}, got {_short(value)}")
+        return float(number)
 
     return parse
 
 
-def _quantity_type(units: dict[str, float]) -> BeforeValidator:
-    return BeforeValidator(_parser(units), json_schema_input_type=str | float)
+def _quantity_type(units: Units, least: str, most: str) -> BeforeValidator:
+    return BeforeValidator(_parser(units, least, most), json_schema_input_type=str | float)
 
 
 def _whole(value: object) -> int:
@@ -107,25 +125,30 @@ def _whole(value: object) -> int:
     raise ValueError(f"expected a whole number, got {_short(value)}")
 
 
+_in_tokens = _parser(TOKENS, "1", "1024G")
+
+
 def _tokens(value: object) -> int:
-    number = _parser(TOKENS)(value)
+    number = _in_tokens(value)
     if number != math.floor(number):
         raise ValueError(f"expected a whole number of tokens, got {_short(value)}")
     return int(number)
 
 
-Bytes = Annotated[float, _quantity_type(BYTES)]
-BytesPerS = Annotated[float, _quantity_type(BYTES_PER_S)]
-Hertz = Annotated[float, _quantity_type(HERTZ)]
-Seconds = Annotated[float, _quantity_type(SECONDS)]
-Watts = Annotated[float, _quantity_type(WATTS)]
-Joules = Annotated[float, _quantity_type(JOULES)]
-JoulesPerByte = Annotated[float, _quantity_type(JOULES_PER_BYTE)]
-Millimetres = Annotated[float, _quantity_type(MILLIMETRES)]
-SquareMillimetres = Annotated[float, _quantity_type(SQUARE_MILLIMETRES)]
-Mm2PerBytesPerS = Annotated[float, _quantity_type(MM2_PER_BYTES_PER_S)]
-UsdPerByte = Annotated[float, _quantity_type(USD_PER_BYTE)]
-Real = Annotated[float, _quantity_type({"": 1.0})]
+Bytes = Annotated[float, _quantity_type(BYTES, "0 B", "1000 PB")]
+BytesPerS = Annotated[float, _quantity_type(BYTES_PER_S, "1 B/s", "1000 PB/s")]
+Hertz = Annotated[float, _quantity_type(HERTZ, "1 Hz", "1 THz")]
+Seconds = Annotated[float, _quantity_type(SECONDS, "0 s", "1000000 s")]
+Watts = Annotated[float, _quantity_type(WATTS, "0 W", "1 GW")]
+Joules = Annotated[float, _quantity_type(JOULES, "0 J", "1 J")]
+JoulesPerByte = Annotated[float, _quantity_type(JOULES_PER_BYTE, "0 pJ/B", "1000 mJ/B")]
+Millimetres = Annotated[float, _quantity_type(MILLIMETRES, "0 mm", "1000 m")]
+SquareMillimetres = Annotated[float, _quantity_type(SQUARE_MILLIMETRES, "0 mm2", "1000000 mm2")]
+Mm2PerBytesPerS = Annotated[
+    float, _quantity_type(MM2_PER_BYTES_PER_S, "0 mm2/(TB/s)", "1000000 mm2/(TB/s)")
+]
+UsdPerByte = Annotated[float, _quantity_type(USD_PER_BYTE, "0 USD/GB", "1000000 USD/GB")]
+Real = Annotated[float, _quantity_type(_ONE, "-1e300", "1e300")]
 """A number without a unit."""
 Count = Annotated[
     int,
@@ -134,7 +157,6 @@ Count = Annotated[
 ]
 Tokens = Annotated[
     int,
-    Field(ge=1, le=2**40),
     BeforeValidator(_tokens, json_schema_input_type=str | int),
 ]
 """A count of tokens; `128k` is 131,072 and `1M` 1,048,576."""
@@ -150,19 +172,23 @@ def tokens(text: str) -> int:
 
 
 _STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
-_SMALL_STEPS = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
+_SMALL_STEPS = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
 def show(value: float, unit: str, digits: int = 4) -> str:
     """Return `value` with the prefix that leaves one to three digits before the point.
 
-    Areas keep their unit, which has a prefix already.
+    >>> show(0.02273, "s"), show(24.4e12, "OP/s"), show(0, "B"), show(999.99, "B")
+    ('22.73 ms', '24.4 TOP/s', '0 B', '1 kB')
 
-    >>> show(0.02273, "s"), show(24.4e12, "OP/s"), show(0, "B"), show(41_000, "mm2")
-    ('22.73 ms', '24.4 TOP/s', '0 B', '41,000 mm2')
+    Squares have no prefix: a kmm2 would be read as a square of kilo-millimetres.
+
+    >>> show(40_000, "mm2"), show(5.6841, "mm2")
+    ('40,000 mm2', '5.684 mm2')
     """
-    if unit == "mm2":
-        return f"{value:,.{digits}g} {unit}" if abs(value) < 10**digits else f"{value:,.0f} {unit}"
-    steps = _STEPS if abs(value) >= 1 else _SMALL_STEPS
-    factor, prefix = next(((f, p) for f, p in steps if abs(value) >= f), (1.0, ""))
-    return f"{value / factor:.{digits}g} {prefix}{unit}"
+    rounded = float(f"{value:.{digits}g}")
+    if unit.endswith("2"):
+        return f"{rounded:,} {unit}".replace(".0 ", " ")
+    steps = _STEPS if abs(rounded) >= 1 else _SMALL_STEPS
+    factor, prefix = next(((f, p) for f, p in steps if abs(rounded) >= f), (1.0, ""))
+    return f"{rounded / factor:.{digits}g} {prefix}{unit}"

@@ -1,5 +1,6 @@
 """What all commands share: help, version, errors to exit codes, JSON on stdout."""
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.cost import Overflow
-    from star_watos.spec import Spec
+    from star_watos.errors import Mark
+    from star_watos.spec import Document, Spec
     from star_watos.validate.published import Comparison
 
 DONE, WRONG_INPUT, NOTHING_FITS = 0, 2, 4
@@ -29,14 +31,15 @@ def new_app(name: str, text: str) -> typer.Typer:
     app = typer.Typer(
         name=name,
         help=text,
-        no_args_is_help=True,
+        invoke_without_command=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @app.callback()
     def options(
-        version: Annotated[
+        context: typer.Context,
+        version: Annotated[  # noqa: ARG001 (its callback acts)
             bool,
             typer.Option(
                 "--version",
@@ -46,7 +49,8 @@ def new_app(name: str, text: str) -> typer.Typer:
             ),
         ] = False,
     ) -> None:
-        pass
+        if context.invoked_subcommand is None:
+            context.get_help()  # prints it
 
     options.__doc__ = text
     return app
@@ -59,15 +63,18 @@ def _print_version(name: str) -> NoReturn:
 
 def guard(app: Callable[[], Any]) -> None:
     """Run `app`; say input errors and what the system refuses on stderr, without a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every letter
     try:
         app()
+    except SystemExit as end:
+        # Typer and Rich end with 1 where nobody reads on, as in `star simulate | head -1`;
+        # nothing else here does.
+        sys.exit(DONE if end.code == 1 else end.code)
     except InputError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         sys.exit(WRONG_INPUT)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(DONE)
     except OSError as error:
         typer.echo(f"{error.filename or 'file system'}: {error.strerror or error}", err=True)
         sys.exit(WRONG_INPUT)
@@ -77,6 +84,23 @@ def does_not_fit(overflow: "Overflow") -> NoReturn:
     """Say what does not fit, and stop with the exit code for it."""
     typer.echo(f"does not fit: {overflow}", err=True)
     raise typer.Exit(NOTHING_FITS)
+
+
+def option_mark(key: str) -> "Mark":
+    """Return the place of a value that was given as an option."""
+    from star_watos.errors import Mark
+
+    return Mark(f"--{key.replace('_', '-')}")
+
+
+def options_document(command: str, fields: dict[str, Any]) -> "Document":
+    """Return the options that were given as a document, so that mistakes name the option."""
+    from star_watos.errors import Mark
+    from star_watos.spec import Document, KeyPath
+
+    given = {key: value for key, value in fields.items() if value is not None}
+    marks: dict[KeyPath, Mark] = {(key,): option_mark(key) for key in given}
+    return Document(given, marks | {(): Mark(command)})
 
 
 def note(text: str | None) -> None:

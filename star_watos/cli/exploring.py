@@ -27,6 +27,12 @@ Jobs = Annotated[
 Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
 
 
+MAX_SECONDS = 3.6e7
+"""Longest `--time-limit`."""
+PICTURES = (".pdf", ".png", ".svg")
+"""What `--plot` may end in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of an `explore` command."""
@@ -49,7 +55,7 @@ def explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options
     from star_watos.explore.candidates import baseline, load_sweep
 
     limit_s = seconds(options.time_limit)
-    _plot_is_possible(options.plot)
+    _check_plot(options.plot)
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
     result = run(
         sweep,
@@ -65,7 +71,11 @@ def explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options
 
 
 def _report(result: "Result", options: Options) -> None:
-    from star_watos.report.exploration import exploration_document, print_exploration
+    from star_watos.report.exploration import (
+        exploration_document,
+        print_exploration,
+        print_shortfall,
+    )
 
     if options.plot is not None and result.rows:
         from star_watos.report.plot import plot_front
@@ -75,16 +85,26 @@ def _report(result: "Result", options: Options) -> None:
         common.print_json(exploration_document(result))
     else:
         print_exploration(result)
+    print_shortfall(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
-def _plot_is_possible(plot: Path | None) -> None:
+def _check_plot(plot: Path | None) -> None:
     """Say before the search, not after it, that the picture cannot be drawn."""
     from importlib.util import find_spec
 
-    if plot is not None and find_spec("matplotlib") is None:
+    if plot is None:
+        return
+    if find_spec("matplotlib") is None:
         raise InputError.of("--plot", "needs matplotlib: pip install 'star-watos[plot]'")
+    if plot.suffix not in PICTURES:
+        text = f"expected a file name that ends in one of {', '.join(PICTURES)}"
+        raise InputError.of(f"--plot {plot}", text)
+    if plot.is_dir():
+        raise InputError.of(f"--plot {plot}", "is a folder, not a file")
+    if not plot.parent.is_dir():
+        raise InputError.of(f"--plot {plot}", f"there is no folder {plot.parent}")
 
 
 def _overrides(options: Options) -> list[str]:
@@ -107,8 +127,9 @@ def seconds(text: str | None) -> float | None:
         value = quantity(text, {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0})
     except ValueError as error:
         raise InputError.of("--time-limit", str(error)) from None
-    if value <= 0:
-        raise InputError.of("--time-limit", f"expected more than 0, got {text!r}")
+    if not 0 < value <= MAX_SECONDS:
+        text = f"expected more than 0 s and at most {MAX_SECONDS / 3600:,.0f} h, got {text!r}"
+        raise InputError.of("--time-limit", text)
     return value
 
 

@@ -7,7 +7,6 @@ import typer
 from star_watos.cli import common, exploring
 
 if TYPE_CHECKING:
-    from star_watos.spec import Mark
     from star_watos.star import AttentionTask
 
 app = common.new_app("star", "Sparse-attention cores: how fast, how much energy, how much silicon.")
@@ -72,31 +71,23 @@ def simulate(
 
 def _ratios(keep_ratio: float | None, kv_ratio: float | None) -> dict[str, float]:
     """Return what the options change of the profile; K and V follow a keep ratio given alone."""
-    if kv_ratio is None:
-        kv_ratio = keep_ratio
+    if kv_ratio is None and keep_ratio is not None and 0 < keep_ratio <= 1:
+        kv_ratio = keep_ratio  # one that is out of range is said once, not twice
     ratios = {"keep_ratio": keep_ratio, "kv_ratio": kv_ratio}
     return {key: ratio for key, ratio in ratios.items() if ratio is not None}
 
 
 def _task(fields: dict[str, Any], sparsity: str, ratios: dict[str, float]) -> "AttentionTask":
     """Return the workload that the options describe; mistakes name the option."""
-    from star_watos.spec import Document, KeyPath, Mark, locate, read, validate
+    from star_watos.spec import locate, read, validate
     from star_watos.star import AttentionTask
 
-    given = {key: value for key, value in fields.items() if value is not None}
-    marks: dict[KeyPath, Mark] = {(key,): _option(key) for key in given}
-    document = Document(given, marks | {(): Mark("star simulate")})
+    document = common.options_document("star simulate", fields)
     document.graft(("sparsity",), read(locate(sparsity, "configs/sparsity")))
     for key, ratio in ratios.items():
         document.data["sparsity"][key] = ratio
-        document.marks["sparsity", key] = _option(key)
+        document.marks["sparsity", key] = document.marks["sparsity",] = common.option_mark(key)
     return validate(AttentionTask, document)
-
-
-def _option(key: str) -> "Mark":
-    from star_watos.spec import Mark
-
-    return Mark(f"--{key.replace('_', '-')}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from star_watos.report.tables import figures_table, parts_table
@@ -20,10 +21,11 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
     """Print the document of `star simulate` as tables."""
     console = console or Console()
     work, design, metrics = report["workload"], report["design"], report["metrics"]
+    name, model, sparsity = (escape(n) for n in (design["name"], work["model"], work["sparsity"]))
     console.print(
-        f"[bold]{design['name']}[/bold], {work['model']}, {work['seq_len']:,} tokens, "
+        f"[bold]{name}[/bold], {model}, {work['seq_len']:,} tokens, "
         f"{'causal' if work['causal'] else 'full'} attention, keep ratio {work['keep_ratio']:g} "
-        f"({work['sparsity']}), key tile {design['key_tile']}"
+        f"({sparsity}), key tile {design['key_tile']}"
     )
     console.print(figures_table(_figures(metrics)))
     console.print(_stages(report))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def exploration_document(result: "Result") -> dict[str, Any]:
 
 
 def print_exploration(result: "Result", console: Console | None = None) -> None:
-    """Print what was searched, the best of the front, and where the files are."""
+    """Print what was searched, the best designs of the front, and where the files are."""
     console = console or Console()
     run = result.manifest
     console.print(
@@ -30,9 +31,13 @@ def print_exploration(result: "Result", console: Console | None = None) -> None:
     )
     if result.rows:
         console.print(_best(result))
-        console.print(f"files: {result.out}", highlight=False, soft_wrap=True)
-    elif result.exit_code == 4:
-        typer.echo(f"nothing fits; nearest miss: {result.why or result.nearest}", err=True)
+        console.print(f"files: {result.out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def print_shortfall(result: "Result") -> None:
+    """Say on stderr why the run does not end with 0, if so."""
+    if result.exit_code == 4:
+        typer.echo(f"nothing fits; nearest miss: {result.nearest or result.why}", err=True)
     if result.gate is not None and not result.gate.passed:
         typer.echo(f"expectation not met: {result.gate}", err=True)
     if result.exit_code == 130:
@@ -60,4 +65,4 @@ def _best(result: "Result") -> Table:
 
 
 def _cell(value: object) -> str:
-    return f"{value:,.5g}" if isinstance(value, float) else str(value)
+    return f"{value:,.5g}" if isinstance(value, float) else escape(str(value))

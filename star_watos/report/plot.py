@@ -18,9 +18,9 @@ def plot_front(result: "Result", path: Path) -> None:
     x, y = objectives[0], objectives[1] if len(objectives) > 1 else "bound"
     columns = {name: [row[name] for row in result.rows] for name in {x, y, *objectives}}
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    color = columns[objectives[2]] if len(objectives) > 2 else None
-    points = axes.scatter(columns[x], columns[y], c=color, cmap="viridis", s=28)
-    if color is not None:
+    points = axes.scatter(columns[x], columns[y], s=28)
+    if len(objectives) > 2:
+        points.set_array(columns[objectives[2]])
         figure.colorbar(points, label=objectives[2])
     axes.set(xlabel=x, ylabel=y, title=f"{len(result.rows)} designs that no other one beats")
     axes.grid(alpha=0.3)

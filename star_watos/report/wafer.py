@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from star_watos.report.tables import figures_table, parts_table
 from star_watos.units import show
@@ -12,9 +13,10 @@ def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
     """Print the document of `watos simulate` as tables."""
     console = console or Console()
     work, wafer, plan = report["workload"], report["wafer"], report["plan"]
+    name, model = escape(wafer["name"]), escape(work["model"])
     console.print(
-        f"[bold]{wafer['name']}[/bold], {wafer['grid']['rows']} x {wafer['grid']['cols']} dies, "
-        f"{work['model']}, {work['global_batch']:,} sequences of {work['seq_len']:,} tokens"
+        f"[bold]{name}[/bold], {wafer['grid']['rows']} x {wafer['grid']['cols']} dies, "
+        f"{model}, {work['global_batch']:,} sequences of {work['seq_len']:,} tokens"
     )
     console.print(figures_table(_figures(report, plan)))
     console.print(parts_table({"seconds": report["time_s"], "energy J": report["energy_j"]}))

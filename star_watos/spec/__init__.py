@@ -3,7 +3,7 @@
 from star_watos.errors import InputError, Mark, Problem
 from star_watos.spec.base import Constant, From, Spec
 from star_watos.spec.document import Document, KeyPath, parse, read
-from star_watos.spec.load import load, validate
+from star_watos.spec.load import amend, load, validate
 from star_watos.spec.shipped import locate, names, root
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Mark",
     "Problem",
     "Spec",
+    "amend",
     "load",
     "locate",
     "names",

@@ -17,8 +17,12 @@ from star_watos.errors import InputError, Mark, Problem
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
-_INT = re.compile(r"[-+]?\d{1,300}")
-_FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+MAX_PROBLEMS = 100
+"""Mistakes that are worth listing."""
+_INT = re.compile(r"[-+]?\d{1,300}", re.ASCII)
+_FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_PAIR = re.compile(r"(?i)\\u(d[89ab][\da-f]{2})\\u(d[c-f][\da-f]{2})|\\.", re.ASCII)
+"""In JSON, a character written as two surrogates; or any other escape, to step over it."""
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
 
 KeyPath = tuple[str | int, ...]
@@ -40,7 +44,7 @@ class Document:
     def graft(self, path: KeyPath, other: "Document") -> None:
         """Put `other` at `path`, with its own places."""
         put(self.data, path, other.data)
-        self.marks.update({path + inner: mark for inner, mark in other.marks.items() if inner})
+        self.marks.update({path + inner: mark for inner, mark in other.marks.items()})
 
 
 def read(path: Path) -> Document:
@@ -50,11 +54,24 @@ def read(path: Path) -> Document:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise InputError.of(name, f"file of {size:,} bytes; at most {MAX_BYTES:,} are read")
-        return parse(path.read_text(encoding="utf-8"), name)
+        text = path.read_text(encoding="utf-8")
+        return parse(_PAIR.sub(_joined, text) if path.suffix == ".json" else text, name)
     except UnicodeDecodeError as error:
         raise InputError.of(name, f"not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InputError.of(name, f"cannot be read: {error.strerror}") from None
+
+
+def _joined(match: re.Match[str]) -> str:
+    r"""Return a pair of surrogates as the one escape that YAML has for the character.
+
+    >>> _PAIR.sub(_joined, r'"\ud83d\ude00 \\ud83d"')
+    '"\\U0001f600 \\\\ud83d"'
+    """
+    high, low = match.groups()
+    if high is None:
+        return match.group()
+    return f"\\U{0x10000 + (int(high, 16) - 0xD800) * 0x400 + int(low, 16) - 0xDC00:08x}"
 
 
 def parse(text: str, source: str) -> Document:
@@ -69,8 +86,10 @@ def parse(text: str, source: str) -> Document:
             builder.feed(event)
     except yaml.MarkedYAMLError as error:
         raise InputError([_syntax(error, source)]) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError.of(source, str(error).splitlines()[0]) from None
+    except yaml.reader.ReaderError as error:
+        raise InputError([_unreadable(error, text, source)]) from None
+    except UnicodeEncodeError as error:
+        raise InputError.of(source, f"not UTF-8 text (character {error.start + 1})") from None
     if builder.problems:
         raise InputError(builder.problems)
     return Document(builder.root, builder.marks)
@@ -80,6 +99,13 @@ def _syntax(error: yaml.MarkedYAMLError, source: str) -> Problem:
     place = error.problem_mark or error.context_mark
     mark = Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
     return Problem(mark, "", f"not YAML: {error.problem or error.context}")
+
+
+def _unreadable(error: yaml.reader.ReaderError, text: str, source: str) -> Problem:
+    # The parser counts bytes.
+    before = text.encode()[: error.position].decode(errors="replace")
+    mark = Mark(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return Problem(mark, "", f"not YAML: character U+{error.character:04X} is not allowed")
 
 
 def scalar(text: str) -> str | int | float | bool | None:
@@ -135,6 +161,8 @@ class _Builder:
         mark = Mark(self._source, event.start_mark.line + 1, event.start_mark.column + 1)
         for text in self._refusals(event):
             self.problems.append(Problem(mark, "", text))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise InputError(self.problems)
         match event:
             case yaml.MappingStartEvent():
                 self._open({}, mark)
@@ -184,7 +212,7 @@ class _Builder:
             text = f"key given twice (first on line {first.line}); only one is allowed"
             self.problems.append(Problem(mark, dotted(path), text))
         top.key = key
-        self.marks[path] = mark
+        self.marks.setdefault(path, mark)
 
     def _add(self, value: Any, mark: Mark) -> KeyPath:  # noqa: ANN401
         if not self._stack:

@@ -37,6 +37,8 @@ def locate(name: str, folder: str, beside: Path | None = None) -> Path:
         shipped = root() / folder / f"{name}{suffix}"
         if _is_file(shipped):
             return shipped
+    if _is_folder(Path(name)):
+        raise InputError.of(name[:200], "is a folder, not a file")
     raise InputError.of(name[:200], f"no such file, nor a shipped one {_offer(name, folder)}")
 
 
@@ -47,8 +49,15 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path != Path() and path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _offer(name: str, folder: str) -> str:
     offered = names(folder)
-    near = difflib.get_close_matches(name, offered, n=1)
+    near = difflib.get_close_matches(name[:80], offered, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"(shipped: {', '.join(offered)}{hint})"

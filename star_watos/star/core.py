@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from star_watos.cost import Column
 from star_watos.spec import From, Spec
@@ -60,6 +60,15 @@ class Sram(Spec):
     """Banks that work in parallel, one access a cycle each."""
     word_bits: Annotated[Count, Field(ge=8, le=8192)]
     """Width of one bank."""
+
+    @model_validator(mode="after")
+    def _holds_a_word_a_bank(self) -> "Sram":
+        if self.capacity_bytes < self.width_bytes:
+            raise ValueError(
+                f"{self.banks} banks of {self.word_bits} bits hold at least "
+                f"{self.width_bytes:,.0f} B, but capacity is {self.capacity_bytes:,.0f} B"
+            )
+        return self
 
     @property
     def width_bytes(self) -> float:

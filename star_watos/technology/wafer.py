@@ -23,7 +23,9 @@ class WaferTechnology(Spec):
     """Node at which the constants hold, in nm."""
     mac_energy_j: Annotated[Constant[Joules], Field(alias="mac_energy")]
     """Energy of one 16-bit multiply with 32-bit accumulation, datapath only."""
-    mac_area_mm2: Annotated[Constant[SquareMillimetres], Field(alias="mac_area")]
+    mac_area_mm2: Annotated[
+        Constant[Annotated[SquareMillimetres, Field(ge=1e-9)]], Field(alias="mac_area")
+    ]
     """Silicon of one such MAC."""
     mac_static_power_w: Annotated[Constant[Watts], Field(alias="mac_static_power")]
     """Leakage of one MAC with its share of the core."""
@@ -43,11 +45,11 @@ class WaferTechnology(Spec):
     """Silicon of a link interface per bandwidth in each direction."""
     dram_energy_j_per_byte: Annotated[Constant[JoulesPerByte], Field(alias="dram_energy")]
     """Energy of a byte to or from the die's DRAM, interface included."""
-    defect_density_per_mm2: Constant[Annotated[Real, Field(ge=0)]]
+    defect_density_per_mm2: Constant[Annotated[Real, Field(ge=0, le=0.05)]]
     """Killer defects per mm2."""
-    cluster_parameter: Constant[Annotated[Real, Field(gt=0)]]
+    cluster_parameter: Constant[Annotated[Real, Field(ge=0.01, le=100)]]
     """Shape of the negative binomial yield law; small is clustered."""
-    wafer_price_usd: Constant[Annotated[Real, Field(ge=0)]]
+    wafer_price_usd: Constant[Annotated[Real, Field(ge=0, le=1e7)]]
     """Foundry price of a processed 300 mm wafer."""
     dram_price_usd_per_byte: Annotated[Constant[UsdPerByte], Field(alias="dram_price")]
     """Price of DRAM stacks."""

@@ -6,10 +6,13 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from star_watos.spec import InputError
 from star_watos.watos.wafer import Grid
 from star_watos.workload import Model
 
 Ints = NDArray[np.int64]
+MAX_SHAPES = 500_000
+"""Splits that are compared at once; with their options they take up to 5 GB."""
 
 
 class Recompute(IntEnum):
@@ -101,17 +104,28 @@ def legal_plans(model: Model, grid: Grid, global_batch: int) -> Plans:
 
 def _shapes(model: Model, grid: Grid, global_batch: int) -> Ints:
     """Return the rows (tp_rows, tp_cols, pp, dp, microbatch)."""
-    blocks = []
+    blocks, count = [], 0
     for r, c in tp_shapes(model, grid):
         n = slots(grid, r, c)
         for dp in divisors(global_batch)[divisors(global_batch) <= n]:
             pp = np.arange(1, min(model.n_layers, n // dp) + 1)
             b = divisors(global_batch // int(dp))
+            count += len(pp) * len(b)
+            if count > MAX_SHAPES:
+                raise _too_many(grid, global_batch)
             pairs = np.stack(np.meshgrid(pp, b, indexing="ij"), axis=-1).reshape(-1, 2)
             head = np.broadcast_to([r, c, 0, dp, 0], (len(pairs), 5)).copy()
             head[:, 2], head[:, 4] = pairs[:, 0], pairs[:, 1]
             blocks.append(head)
     return np.concatenate(blocks).astype(np.int64)
+
+
+def _too_many(grid: Grid, global_batch: int) -> InputError:
+    text = (
+        f"more than {MAX_SHAPES:,} ways to split {global_batch:,} sequences over "
+        f"{grid.rows} x {grid.cols} dies; take a batch with fewer divisors, or fewer dies"
+    )
+    return InputError.of("--global-batch", text)
 
 
 def _with_options(shapes: Ints) -> Plans:

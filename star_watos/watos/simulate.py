@@ -97,11 +97,25 @@ def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
         column = getattr(plans, name)
         here = rows & (column == value)
         if not here.any():
-            legal = ", ".join(map(str, np.unique(column[rows])[:20]))
-            option = f"--{name.replace('_', '-')} {value}"
-            raise InputError.of(option, f"no legal plan of this wafer has it; possible: {legal}")
+            possible = np.unique(column[rows])[:20].tolist()
+            legal = ", ".join(_wish(name, number)[1] for number in possible)
+            text = f"no legal plan of this wafer has it; possible: {legal}"
+            raise InputError.of(" ".join(_wish(name, value)).strip(), text)
         rows = here
     return plans.take(rows)
+
+
+def _wish(name: str, value: int) -> tuple[str, str]:
+    """Return the option for a value of a column, and the value, as users write them."""
+    match name:
+        case "tp_rows":
+            return "--tp-shape", f"{value}x?"
+        case "tp_cols":
+            return "--tp-shape", f"?x{value}"
+        case "sp":
+            return "", "--sp" if value else "--no-sp"
+        case _:
+            return f"--{name.replace('_', '-')}", str(value)
 
 
 def document(result: Simulation) -> dict[str, Any]:
