@@ -52,7 +52,7 @@ def simulate(
     fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
     task = _task(fields, sparsity, _ratios(keep_ratio, kv_ratio))
     shape = task.load()
-    common.note(task.note())
+    common.note(None if keep_ratio else task.note())
     result = run(design, task.work(shape), tile)
     if isinstance(result, Overflow):
         common.does_not_fit(result)

@@ -20,6 +20,13 @@ class RecomputeChoice(StrEnum):
     FULL = "full"
     AUTO = "auto"
 
+    @property
+    def number(self) -> int | None:
+        """The value of `Recompute`, or None where the search chooses."""
+        from star_watos.watos import Recompute
+
+        return None if self is RecomputeChoice.AUTO else int(Recompute[self.name])
+
 
 class AttentionChoice(StrEnum):
     """Values of `--attention`."""
@@ -74,25 +81,18 @@ def simulate(
     """
     from star_watos.cost import Overflow
     from star_watos.report.wafer import print_wafer
-    from star_watos.spec import Document, KeyPath, Mark, load, validate
-    from star_watos.watos import Recompute, Training, Wafer, document
+    from star_watos.spec import load, validate
+    from star_watos.watos import Training, Wafer, document
     from star_watos.watos import simulate as run
 
     design = load(Wafer, wafer, "configs/wafers", overrides or [])
-    fields = {
-        "model": model,
-        "seq_len": seq_len,
-        "global_batch": global_batch,
-        "attention": attention.value,
-    }
-    marks: dict[KeyPath, Mark] = {(key,): Mark(f"--{key.replace('_', '-')}") for key in fields}
-    training = validate(Training, Document(dict(fields), marks | {(): Mark("watos simulate")}))
-    given = {"microbatch": microbatch, "tp": tp, "pp": pp, "dp": dp, "zero": zero}
-    given |= dict(zip(("tp_rows", "tp_cols"), _shape(tp_shape), strict=True))
-    given["sp"] = None if sp is None else int(sp)
-    if recompute is not RecomputeChoice.AUTO:
-        given["recompute"] = int(Recompute[recompute.name])
-    wanted = {name: value for name, value in given.items() if value is not None}
+    workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
+    workload["attention"] = attention.value
+    training = validate(Training, common.options_document("watos simulate", workload))
+    rows, cols = _shape(tp_shape)
+    degrees = {"tp": tp, "tp_rows": rows, "tp_cols": cols, "pp": pp, "dp": dp, "zero": zero}
+    degrees |= {"microbatch": microbatch, "sp": sp, "recompute": recompute.number}
+    wanted = {name: int(value) for name, value in degrees.items() if value is not None}
     result = run(design, training.load(), training, wanted)
     if isinstance(result, Overflow):
         common.does_not_fit(result)

@@ -1,7 +1,7 @@
 """SOFA's published figures against the model at SOFA's operating point."""
 
 from star_watos.cost import Overflow
-from star_watos.spec import load
+from star_watos.spec import Document, Mark, load, validate
 from star_watos.star import AttentionTask, Core, Evaluation, area_mm2, simulate
 from star_watos.validate.published import Comparison, compare
 
@@ -31,8 +31,6 @@ def core_comparisons() -> list[Comparison]:
 
 
 def _run(core: Core, sparsity: str) -> Evaluation:
-    from star_watos.spec import Document, Mark, validate  # noqa: PLC0415
-
     fields = {"model": "llama2_7b", "seq_len": 4096, "sparsity": sparsity}
     task = validate(AttentionTask, Document(fields, {(): Mark("validate")}))
     result = simulate(core, task.work(task.load()))

@@ -1,0 +1,106 @@
+"""What travels with the package loads, runs, and keeps its published figures."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from star_watos import workload
+from star_watos.cli.star import app as star
+from star_watos.cli.watos import app as watos
+from star_watos.explore.candidates import load_sweep, parts
+from star_watos.explore.star import CoreExploration
+from star_watos.explore.watos import WaferExploration
+from star_watos.spec import load, names, root
+from star_watos.star import Core, Sparsity
+from star_watos.technology.core import CoreTechnology
+from star_watos.technology.wafer import WaferTechnology
+from star_watos.validate.cores import core_comparisons
+from star_watos.validate.wafers import wafer_comparisons
+from star_watos.watos import Wafer
+
+SWEEPS = names("sweeps")
+SCHEMAS = root() / "docs" / "schema"
+KINDS = {
+    "star": (star, ("core", "sweep", "sparsity", "technology")),
+    "watos": (watos, ("wafer", "sweep", "technology")),
+}
+
+
+def run(app, *arguments):
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", names("configs/cores"))
+def test_cores_load(name):
+    assert load(Core, name, "configs/cores").name == name
+
+
+@pytest.mark.parametrize("name", names("configs/wafers"))
+def test_wafers_load(name):
+    assert load(Wafer, name, "configs/wafers").name == name
+
+
+@pytest.mark.parametrize("name", names("configs/sparsity"))
+def test_sparsity_profiles_load(name):
+    assert load(Sparsity, name, "configs/sparsity").name == name
+
+
+def test_technologies_load():
+    assert load(CoreTechnology, "28nm", "configs/technologies").node_nm == 28
+    assert load(WaferTechnology, "7nm", "configs/technologies").node_nm == 7
+
+
+@pytest.mark.parametrize("name", names("configs/models"))
+def test_models_load(name):
+    assert workload.load_model(name).name == name
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_sweeps_run(name, tmp_path):
+    kind = "star" if "star" in name else "watos"
+    app = KINDS[kind][0]
+    out = run(app, "explore", name, "--out", tmp_path, "--trials", 20, "--jobs", 1, "--json")
+    document = json.loads(out)
+    assert document["front"]
+    assert {p.name for p in tmp_path.iterdir()} >= {"pareto.csv", "trials.csv", "run.json"}
+    assert sum(document["time_s"].values()) == pytest.approx(document["wall_s"], rel=0.01)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_baselines_are_legal(name):
+    kind = CoreExploration if "star" in name else WaferExploration
+    sweep, _ = load_sweep(kind, name)
+    assert set(parts(sweep, {})) == {"hardware", "workload"}
+
+
+@pytest.mark.parametrize(("command", "kind"), [(c, k) for c in KINDS for k in KINDS[c][1]])
+def test_schemas_in_the_docs_are_those_of_the_program(command, kind):
+    """Written by `star schema KIND` and `watos schema KIND`."""
+    written = SCHEMAS / f"{command}-{kind}.json"
+    if not SCHEMAS.is_dir():
+        pytest.skip("docs/ is not part of an installed package")
+    assert json.loads(written.read_text(encoding="utf-8")) == json.loads(
+        run(KINDS[command][0], "schema", kind)
+    )
+
+
+def test_published_figures_stay_as_close_as_they_were():
+    """Bounds may shrink only. SOFA's DRAM figures are twice too high: docs/star.md says why."""
+    rows = {(r.table, r.item): abs(r.error_pct) for r in core_comparisons() + wafer_comparisons()}
+    bounds = {
+        ("sofa", "throughput"): 2,
+        ("sofa", "PE utilization"): 1,
+        ("sofa", "area"): 0.2,
+        ("sofa", "area sram"): 3,
+        ("sofa", "core power"): 3,
+        ("sofa", "power sram"): 20,
+        ("watos_config3", "FLOP rate of the wafer"): 0.1,
+        ("watos_config3", "area of a die"): 5,
+        ("watos_config3", "area of dies and DRAM"): 5,
+    }
+    for key, bound in bounds.items():
+        assert rows[key] <= bound, key
+    assert all(error == 0 for (table, _), error in rows.items() if table == "parameters")
