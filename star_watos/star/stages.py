@@ -121,30 +121,33 @@ def predict(core: Resources, work: AttentionWork, key_tile: Column) -> Stage:
     phase2 = n_visits * _up(key_tile / core.dlzs_columns) * work.head_dim
     macs = keys * work.d_model * work.d_kv + work.n_heads * work.visible_pairs * work.head_dim
     first = phase1 / key_tiles(work, key_tile) + phase2 / n_visits
-    traffic = _predict_traffic(core, work, key_tile, phase1, phase2)
+    traffic = _predict_traffic(core, work, key_tile)
     return Stage(phase1 + phase2, first, 2 * macs, traffic)
 
 
-def _predict_traffic(
-    core: Resources, work: AttentionWork, key_tile: Column, phase1: Column, phase2: Column
-) -> Traffic:
-    keys = work.seq_len
+def _predict_traffic(core: Resources, work: AttentionWork, key_tile: Column) -> Traffic:
+    """Bytes of both phases; an array reads what it works on, not what it could.
+
+    Phase 1 reads every token for each block of `queries` features, and the weight codes for each
+    group of `columns` tokens. Phase 2 reads the predicted keys of every visited tile.
+    """
+    blocks = _up(work.d_kv / core.queries)
+    groups = _up(work.seq_len / core.dlzs_columns)
     resident = token_tile_resident(core, work, key_tile)
-    passes = np.where(resident > 0, 1.0, _up(work.d_kv / core.queries))
-    tokens = keys * work.d_model * TOKEN_BYTES * passes
-    codes = _up(keys / core.dlzs_columns) * work.d_model * work.d_kv * CODE_BYTES
-    predicted = keys * work.d_kv * VALUE_BYTES
+    tokens = work.seq_len * work.d_model * TOKEN_BYTES
+    codes = groups * work.d_model * work.d_kv * CODE_BYTES
+    predicted = work.seq_len * work.d_kv * VALUE_BYTES
     reloaded = work.n_heads * work.key_visits(core.queries) * work.head_dim * VALUE_BYTES
     q = work.q_len * work.d_q * VALUE_BYTES
-    rate = core.int8_rate
-    scores = work.n_heads * work.visible_pairs * core.score_bytes
+    loaded = tokens * np.where(resident > 0, 1.0, blocks)
+    keys_read = visits(core, work, key_tile) * key_tile * work.head_dim * VALUE_BYTES
     return Traffic(
-        token_read=core.dlzs_columns * (phase1 * rate * TOKEN_BYTES + phase2 * VALUE_BYTES),
-        token_write=tokens + reloaded + q,
-        weight_read=phase1 * core.queries * rate * CODE_BYTES,
+        token_read=tokens * blocks + keys_read,
+        token_write=loaded + reloaded + q,
+        weight_read=groups * blocks * core.queries * work.d_model * CODE_BYTES,
         weight_write=codes,
-        temp_write=scores,
-        dram=tokens + codes + predicted + reloaded + q,
+        temp_write=work.n_heads * work.visible_pairs * core.score_bytes,
+        dram=loaded + codes + predicted + reloaded + q,
     )
 
 
@@ -178,7 +181,7 @@ def kv_generation(core: Resources, work: AttentionWork, key_tile: Column) -> Sta
     weights = _up(tokens / batch) * 2 * work.d_model * work.d_kv * VALUE_BYTES
     rows = tokens * 2 * work.d_kv * VALUE_BYTES
     traffic = Traffic(
-        token_read=cycles * core.kv_columns * TOKEN_BYTES,
+        token_read=x * _up(2 * work.d_kv / core.queries),
         token_write=x,
         weight_read=cycles * core.queries * VALUE_BYTES,
         weight_write=weights,
