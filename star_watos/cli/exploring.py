@@ -1,6 +1,7 @@
 """The options of both `explore` commands, and what they do."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,7 +50,30 @@ class Options:
     as_json: bool
 
 
-def explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options) -> None:  # noqa: ANN401 (a class of problems)
+def add_explore(app: typer.Typer, types: "Callable[[], tuple[type[Exploration], Any]]") -> None:
+    """Give `app` the command; `types` imports and returns its kind of sweep and of problem."""
+
+    @app.command()
+    def explore(
+        sweep: Annotated[str, typer.Argument(help="Shipped name or path of a sweep.")],
+        out: Out = None,
+        trials: Trials = None,
+        seed: Seed = None,
+        jobs: Jobs = 0,
+        time_limit: TimeLimit = None,
+        force: Force = False,
+        plot: Plot = None,
+        overrides: common.Overrides = None,
+        as_json: common.Json = False,
+    ) -> None:
+        """Search hardware and how to use it together; the Pareto front goes to OUT/pareto.csv."""
+        options = Options(
+            sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
+        )
+        _explore(*types(), options)
+
+
+def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options) -> None:  # noqa: ANN401 (a class of problems)
     """Load the sweep, search, report, and stop with the exit code of the result."""
     from star_watos.explore import explore as run
     from star_watos.explore.candidates import baseline, load_sweep

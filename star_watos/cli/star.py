@@ -7,6 +7,7 @@ import typer
 from star_watos.cli import common, exploring
 
 if TYPE_CHECKING:
+    from star_watos.explore import Exploration
     from star_watos.star import AttentionTask
 
 app = common.new_app("star", "Sparse-attention cores: how fast, how much energy, how much silicon.")
@@ -90,26 +91,13 @@ def _task(fields: dict[str, Any], sparsity: str, ratios: dict[str, float]) -> "A
     return validate(AttentionTask, document)
 
 
-@app.command()
-def explore(
-    sweep: Annotated[str, typer.Argument(help="Shipped name or path of a sweep.")],
-    out: exploring.Out = None,
-    trials: exploring.Trials = None,
-    seed: exploring.Seed = None,
-    jobs: exploring.Jobs = 0,
-    time_limit: exploring.TimeLimit = None,
-    force: exploring.Force = False,
-    plot: exploring.Plot = None,
-    overrides: common.Overrides = None,
-    as_json: common.Json = False,
-) -> None:
-    """Search a space of core designs and tilings; the Pareto front goes to OUT/pareto.csv."""
+def _exploration() -> "tuple[type[Exploration], Any]":
     from star_watos.explore.star import CoreExploration, CoreProblem
 
-    options = exploring.Options(
-        sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
-    )
-    exploring.explore(CoreExploration, CoreProblem, options)
+    return CoreExploration, CoreProblem
+
+
+exploring.add_explore(app, _exploration)
 
 
 @app.command()

@@ -2,12 +2,15 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from star_watos.cli import common, exploring
 from star_watos.errors import InputError
+
+if TYPE_CHECKING:
+    from star_watos.explore import Exploration
 
 app = common.new_app("watos", "Wafers and the strategies that train language models on them.")
 
@@ -35,6 +38,13 @@ class AttentionChoice(StrEnum):
     UNFUSED = "unfused"
 
 
+Shape = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Rows and columns of a TP rectangle.")
+]
+SequenceParallel = Annotated[
+    bool | None, typer.Option("--sp/--no-sp", help="Sequence parallelism.", show_default="best")
+]
+Zero = Annotated[int | None, typer.Option(min=0, max=1, help="ZeRO stage; chosen when left out.")]
 Degree = Annotated[int | None, typer.Option(min=1, max=2**24, help="Chosen when left out.")]
 
 
@@ -55,17 +65,11 @@ def simulate(
     ] = 512,
     microbatch: Degree = None,
     tp: Degree = None,
-    tp_shape: Annotated[
-        str | None, typer.Option(metavar="RxC", help="Rows and columns of a TP rectangle.")
-    ] = None,
+    tp_shape: Shape = None,
     pp: Degree = None,
     dp: Degree = None,
-    sp: Annotated[
-        bool | None, typer.Option("--sp/--no-sp", help="Sequence parallelism.", show_default="best")
-    ] = None,
-    zero: Annotated[
-        int | None, typer.Option(min=0, max=1, help="ZeRO stage; chosen when left out.")
-    ] = None,
+    sp: SequenceParallel = None,
+    zero: Zero = None,
     recompute: Annotated[
         RecomputeChoice, typer.Option(help="What is not kept for the backward pass.")
     ] = RecomputeChoice.AUTO,
@@ -113,26 +117,13 @@ def _shape(text: str | None) -> tuple[int | None, int | None]:
     return int(match.group(1)), int(match.group(2))
 
 
-@app.command()
-def explore(
-    config: Annotated[str, typer.Argument(help="Shipped name or path of a sweep.")],
-    out: exploring.Out = None,
-    trials: exploring.Trials = None,
-    seed: exploring.Seed = None,
-    jobs: exploring.Jobs = 0,
-    time_limit: exploring.TimeLimit = None,
-    force: exploring.Force = False,
-    plot: exploring.Plot = None,
-    overrides: common.Overrides = None,
-    as_json: common.Json = False,
-) -> None:
-    """Explore wafer and strategy together; the Pareto front goes to OUT/pareto.csv."""
+def _exploration() -> "tuple[type[Exploration], Any]":
     from star_watos.explore.watos import WaferExploration, WaferProblem
 
-    options = exploring.Options(
-        config, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
-    )
-    exploring.explore(WaferExploration, WaferProblem, options)
+    return WaferExploration, WaferProblem
+
+
+exploring.add_explore(app, _exploration)
 
 
 @app.command()
