@@ -152,12 +152,13 @@ Real = Annotated[float, _quantity_type(_ONE, "-1e300", "1e300")]
 """A number without a unit."""
 Count = Annotated[
     int,
-    Field(ge=1, le=10**9),
     BeforeValidator(_whole, json_schema_input_type=int),
+    Field(ge=1, le=10**9),
 ]
 Tokens = Annotated[
     int,
     BeforeValidator(_tokens, json_schema_input_type=str | int),
+    Field(ge=1, le=2**40),
 ]
 """A count of tokens; `128k` is 131,072 and `1M` 1,048,576."""
 
@@ -187,7 +188,7 @@ def show(value: float, unit: str, digits: int = 4) -> str:
     ('40,000 mm2', '5.684 mm2')
     """
     rounded = float(f"{value:.{digits}g}")
-    if unit.endswith("2"):
+    if unit.endswith("2") or not math.isfinite(rounded):
         return f"{rounded:,} {unit}".replace(".0 ", " ")
     steps = _STEPS if abs(rounded) >= 1 else _SMALL_STEPS
     factor, prefix = next(((f, p) for f, p in steps if abs(rounded) >= f), (1.0, ""))

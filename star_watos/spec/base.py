@@ -7,6 +7,26 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 T = TypeVar("T")
+_KEYWORDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}
+
+
+def _standard(schema: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return a JSON Schema with the standard names of bounds; they bind numbers, not text.
+
+    >>> _standard({"anyOf": [{"type": "string"}, {"type": "number"}], "gt": 0})
+    {'anyOf': [{'type': 'string'}, {'type': 'number'}], 'exclusiveMinimum': 0}
+    """
+    if isinstance(schema, list):
+        return [_standard(item) for item in schema]
+    if isinstance(schema, dict):
+        return {_KEYWORDS.get(key, key): _standard(value) for key, value in schema.items()}
+    return schema
 
 
 class Spec(BaseModel):
@@ -21,6 +41,16 @@ class Spec(BaseModel):
         serialize_by_alias=True,
         defer_build=True,  # nested specs are built once, inside the one that is loaded
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Give bounds their names in JSON Schema, which pydantic does not where text is read."""
+        whole = handler(schema)
+        own = handler.resolve_ref_schema(whole)
+        own["properties"] = _standard(own.get("properties", {}))
+        return whole
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as plain data: classes made of `Constant[...]` have no name to pickle by."""

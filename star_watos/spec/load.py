@@ -37,28 +37,26 @@ def load(spec: type[S], name: str, folder: str, overrides: Sequence[str] = ()) -
 
 def validate(spec: type[S], document: Document, overrides: Sequence[str] = ()) -> S:
     """Return `document` as a `spec`, references filled in and overrides applied."""
-    problems = _fill(spec, document)
-    problems += _override(document, overrides)
-    problems += _fill(spec, document)
+    failed = _fill(spec, document)
+    problems = _override(document, overrides)
+    failed |= _fill(spec, document)
+    problems += [problem for found in failed.values() for problem in found]
     try:
         result = spec.model_validate(document.data)
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        # A reference that leads nowhere has been named already; what is missing there is no news.
+        details = [d for d in error.errors(include_url=False) if not _within(d["loc"], failed)]
         problems += [_problem(spec, document, detail) for detail in details[:MAX_PROBLEMS]]
         if len(details) > MAX_PROBLEMS:
             rest = f"and {len(details) - MAX_PROBLEMS:,} more mistakes"
             problems.append(Problem(document.mark(()), "", rest))
     if problems:
-        raise InputError(_without_echoes(problems))
+        raise InputError(problems)
     return result
 
 
-def _without_echoes(problems: Iterable[Problem]) -> list[Problem]:
-    """Drop what a failed reference says a second time, as a value of the wrong type."""
-    first: dict[tuple[Mark, str], Problem] = {}
-    for problem in problems:
-        first.setdefault((problem.mark, problem.key), problem)
-    return list(first.values())
+def _within(path: KeyPath, places: Iterable[KeyPath]) -> bool:
+    return any(path[: len(place)] == place for place in places)
 
 
 def _fields(spec: type[Spec]) -> dict[str, Any]:
@@ -72,21 +70,22 @@ def _inner(annotation: Any) -> type[Spec] | None:  # noqa: ANN401 (an annotation
     return next(filter(None, map(_inner, typing.get_args(annotation))), None)
 
 
-def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> list[Problem]:
-    """Replace the names of files by what the files hold, at every depth."""
+def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> dict[KeyPath, list[Problem]]:
+    """Replace the names of files by what the files hold, at every depth; return what fails."""
     data = _at(document.data, path)
     if not isinstance(data, dict):
-        return []
-    problems: list[Problem] = []
+        return {}
+    failed: dict[KeyPath, list[Problem]] = {}
     for key, info in _fields(spec).items():
         here = (*path, key)
         folder = next((m.folder for m in info.metadata if isinstance(m, From)), None)
         if folder and isinstance(data.get(key), str):
-            problems += _graft(document, here, folder)
+            problems = _graft(document, here, folder)
+            failed |= {here: problems} if problems else {}
         inner = _inner(info.annotation)
         if inner is not None:
-            problems += _fill(inner, document, here)
-    return problems
+            failed |= _fill(inner, document, here)
+    return failed
 
 
 def _graft(document: Document, path: KeyPath, folder: str) -> list[Problem]:

@@ -1,0 +1,280 @@
+"""Damaged files are refused in one line a mistake; whatever is accepted can be simulated."""
+
+import copy
+import json
+import random
+import re
+
+import numpy as np
+import pytest
+
+from star_watos.cost import Overflow
+from star_watos.explore.candidates import load_sweep
+from star_watos.explore.star import CoreExploration
+from star_watos.explore.watos import WaferExploration
+from star_watos.spec import InputError, parse, root, validate
+from star_watos.star import AttentionTask, Core, Sparsity
+from star_watos.star import document as core_document
+from star_watos.star import simulate as simulate_core
+from star_watos.technology.core import CoreTechnology
+from star_watos.technology.wafer import WaferTechnology
+from star_watos.watos import Training, Wafer
+from star_watos.watos import document as wafer_document
+from star_watos.watos import simulate as simulate_wafer
+from star_watos.workload import load_model
+from star_watos.workload.huggingface import model_from
+
+KINDS = {
+    "configs/cores/star_28nm.yaml": Core,
+    "configs/wafers/watos_config3.yaml": Wafer,
+    "configs/sparsity/sofa_2pct.yaml": Sparsity,
+    "configs/technologies/28nm.yaml": CoreTechnology,
+    "configs/technologies/7nm.yaml": WaferTechnology,
+}
+SWEEPS = {"sweeps/ci_star.yaml": CoreExploration, "sweeps/watos_llama3_70b.yaml": WaferExploration}
+MODELS = ("llama3_70b", "gpt3_175b", "mixtral_8x7b", "deepseek_v3")
+JUNK = (
+    "",
+    "~",
+    "true",
+    "0",
+    "-1",
+    "0.5",
+    "1e999",
+    "-1e300",
+    "9" * 400,
+    "1" + "0" * 5000,
+    ".inf",
+    ".nan",
+    "512 KB",
+    "1e308 TB",
+    "1e-99999999 pJ",
+    "1e99999999",
+    "28nm",
+    "/",
+    "..",
+    "x" * 3000,
+    "é\u200f\u2028 \U0001f600",
+    '"a\\nb\\0\\e[31m"',
+    "'[/red]'",
+    "[]",
+    "{}",
+    "[[[]]]",
+    "{a: {b: [1, {c: ~}]}}",
+    "[" * 60,
+    "&a 1",
+    "*a",
+    "!!python/object:os.system x",
+    "- - -",
+    "? [a]",
+    ": :",
+    "%",
+    "@",
+    "`",
+    "|",
+    "\t",
+    "# gone",
+    "---",
+)
+LARGE = (1e-300, 1e-30, 1e-9, 1e-3, 1e3, 1e9, 1e30, 1e300)
+SMALL = (0.1, 0.5, 0.9, 1.1, 2.0, 3.0)
+
+
+def chance(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311 (repeatable, not secret)
+
+
+def read(kind, text):
+    return validate(kind, parse(text, "f.yaml"))
+
+
+def read_model(text):
+    return model_from(parse(text, "config.json"), "m")
+
+
+def line_changes(rng: random.Random, text: str) -> str:
+    """Drop, repeat, rename, re-indent and refill lines."""
+    lines = text.split("\n")
+    for _ in range(rng.choice((1, 1, 2, 5))):
+        i = rng.randrange(len(lines))
+        key, colon, _ = lines[i].partition(":")
+        match rng.randrange(7):
+            case 0:
+                lines[i] = ""
+            case 1:
+                lines.insert(i, lines[rng.randrange(len(lines))])
+            case 2:
+                lines[i] = key[:-1] + rng.choice("xé ") + colon + lines[i][len(key) + 1 :]
+            case 3:
+                lines[i] = f"{key}: {rng.choice(JUNK)}"
+            case 4:
+                lines[i] = "  " * rng.randrange(4) + lines[i].lstrip()
+            case 5:
+                lines[i] = re.sub(
+                    r"[\w.]+(?=[,}\]])", lambda _: rng.choice(JUNK), lines[i], count=1
+                )
+            case _:
+                lines[i], lines[i - 1] = lines[i - 1], lines[i]
+    return "\n".join(lines)
+
+
+def byte_changes(rng: random.Random, text: str) -> str:
+    """Cut, overwrite and insert bytes."""
+    data = bytearray(text.encode())
+    for _ in range(rng.choice((1, 3, 30))):
+        place = rng.randrange(len(data))
+        match rng.randrange(4):
+            case 0:
+                del data[place : place + rng.randrange(1, 20)]
+            case 1:
+                data[place] = rng.randrange(256)
+            case 2:
+                data[place:place] = rng.choice(("{", "}", "[", "]", ":", "\n", "\0", '"')).encode()
+            case _ if rng.random() < 0.2:
+                data = data[: place + 1]
+            case _:
+                data[place:place] = bytes(rng.randrange(256) for _ in range(rng.randrange(9)))
+        data = data or bytearray(b"\n")
+    return data.decode(errors="surrogateescape")
+
+
+def damaged(rng: random.Random, text: str) -> str:
+    return (line_changes if rng.random() < 0.7 else byte_changes)(rng, text)
+
+
+def assert_readable(error: InputError) -> None:
+    """Whatever is wrong, it is said in printable lines, one a mistake."""
+    assert error.problems
+    for problem in error.problems:
+        line = str(problem)
+        assert line.isprintable()
+        assert len(line) < 1000
+    assert len(str(error).split("\n")) == len(error.problems)
+
+
+def accepted(load, *arguments):
+    """Return what `load` makes of its arguments, or None if it refuses them as it should."""
+    try:
+        return load(*arguments)
+    except InputError as error:
+        assert_readable(error)
+        return None
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_damaged_specs(path):
+    text = (root() / path).read_text()
+    for seed in range(300):
+        changed = damaged(chance(seed), text)
+        accepted(read, KINDS[path], changed)
+
+
+@pytest.mark.parametrize("path", SWEEPS)
+def test_damaged_sweeps(path, tmp_path):
+    text = (root() / path).read_text()
+    for seed in range(150):
+        file = tmp_path / "sweep.yaml"
+        changed = damaged(chance(seed), text)
+        file.write_bytes(changed.encode(errors="surrogateescape"))
+        accepted(load_sweep, SWEEPS[path], str(file))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_damaged_models(name):
+    text = (root() / "configs" / "models" / f"{name}.json").read_text()
+    for seed in range(80):
+        changed = damaged(chance(seed), text)
+        model = accepted(read_model, changed)
+        assert model is None or model.n_params > 0
+
+
+def numbers(data, path=()):
+    """Return the paths of all numbers in plain data."""
+    if isinstance(data, dict):
+        return [p for key, value in data.items() for p in numbers(value, (*path, key))]
+    return [path] if isinstance(data, int | float) and not isinstance(data, bool) else []
+
+
+def rescaled(rng: random.Random, data):
+    """Return `data` with a few numbers scaled, by a little or by a lot."""
+    data = copy.deepcopy(data)
+    for path in rng.sample(numbers(data), rng.choice((1, 1, 2, 4))):
+        factor = rng.choice(rng.choice((SMALL, LARGE)))
+        place = data
+        for key in path[:-1]:
+            place = place[key]
+        value = place[path[-1]] * factor
+        place[path[-1]] = int(value) if isinstance(place[path[-1]], int) and value < 1e12 else value
+    return data
+
+
+def resolved(path, kind):
+    return read(kind, (root() / path).read_text()).model_dump(mode="json")
+
+
+def assert_finite(document):
+    json.dumps(document, allow_nan=False)
+    for name, value in document["metrics"].items():
+        assert value >= 0, name
+
+
+@pytest.mark.filterwarnings("error")
+def test_every_accepted_core_simulates():
+    """Or does not fit; nothing overflows, and no figure is infinite, undefined or negative."""
+    data = resolved("configs/cores/star_28nm.yaml", Core)
+    profile = resolved("configs/sparsity/sofa_2pct.yaml", Sparsity)
+    names, done = ("llama2_7b", "gpt3_175b", "mixtral_8x7b"), 0
+    models = {name: load_model(name) for name in names}
+    for seed in range(600):
+        rng = chance(seed)
+        text = json.dumps(rescaled(rng, data))
+        core = accepted(read, Core, text)
+        if core is None:
+            continue
+        keys = rng.choice((1, 2, 7, 100, 4096, 131_072, 10**6 + 3, 2**34))
+        keep = rng.choice((1e-300, 1e-9, 0.074, 1 / 3, 1.0))
+        given = {
+            "model": rng.choice(names),
+            "seq_len": keys,
+            "queries": rng.choice((None, 1, keys)),
+            "causal": rng.random() < 0.7,
+            "sparsity": profile | {"keep_ratio": keep, "kv_ratio": min(1.0, 2 * keep)},
+        }
+        task = AttentionTask.model_validate(given)
+        work = task.work(models[task.model])
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            result = simulate_core(core, work, rng.choice((None, None, 1, 7, 2**20)))
+            if not isinstance(result, Overflow):
+                assert_finite(core_document(core, {}, work, result))
+                done += 1
+    assert done > 100
+
+
+@pytest.mark.filterwarnings("error")
+def test_every_accepted_wafer_simulates():
+    """Or does not fit; nothing overflows, and no figure is infinite, undefined or negative."""
+    data = resolved("configs/wafers/watos_config3.yaml", Wafer)
+    # Room, so that it is not always the area that stops a change.
+    data |= {"usable_area": 1e6}
+    data["die"] |= {"edge_bandwidth": 1e16}
+    models, done = {name: load_model(name) for name in MODELS}, 0
+    for seed in range(250):
+        rng = chance(seed)
+        text = json.dumps(rescaled(rng, data))
+        wafer = accepted(read, Wafer, text)
+        if wafer is None:
+            continue
+        training = Training(
+            model=rng.choice(MODELS),
+            seq_len=rng.choice((2, 7, 2048, 4096, 2**20, 2**24)),
+            global_batch=rng.choice((1, 7, 64, 512, 2**24)),
+            attention=rng.choice(("flash", "unfused")),
+        )
+        wanted = rng.choice(({}, {}, {"pp": 1}, {"tp": 1, "recompute": 2}, {"tp": 3}))
+        model = models[training.model]
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            result = accepted(simulate_wafer, wafer, model, training, wanted)
+            if result is not None and not isinstance(result, Overflow):
+                assert_finite(wafer_document(result))
+                done += 1
+    assert done > 50
