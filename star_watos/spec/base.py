@@ -61,7 +61,7 @@ class Constant(Spec, Generic[T]):
     """A technology or device constant: a value and where it comes from."""
 
     # Docstrings of attributes are read from source for every parameter of a generic: 5 ms each.
-    model_config = ConfigDict(use_attribute_docstrings=False)
+    model_config = ConfigDict(use_attribute_docstrings=False, title="Constant")
 
     value: Annotated[T, Field(description="The quantity.")]
     source: Annotated[
