@@ -64,7 +64,8 @@ def test_config3_is_the_published_wafer():
 def test_rings_by_hand():
     """S = 8 B, B = 1 B/s, a = 1 s.
 
-    2 x 2, cycle both ways: 2 x 3 x 1 + 3/4 x 8 = 12. Line of 4, folded: 2 x 3 x 2 + 2 x 3/4 x 8 = 24.
+    2 x 2, cycle both ways: 2 x 3 x 1 + 3/4 x 8 = 12.
+    Line of 4, folded: 2 x 3 x 2 + 2 x 3/4 x 8 = 24.
     3 x 3 has no cycle: 2 x 8 x 2 + 2 x 8/9 x 8.
     """
     assert all_reduce_s(2, 2, 8.0, 1.0, 1.0) == 12
@@ -112,7 +113,7 @@ def test_every_layer_is_on_a_stage(pp):
 
 
 def test_one_pipeline_by_hand():
-    """1F1B with m microbatches and equal stages is (m + p - 1) stage times, beside ends and sends."""
+    """1F1B with m microbatches and equal stages: (m + p - 1) stage times, beside the ends."""
     plans = plan(pp=8, microbatch=1)
     result = run(plans)
     layer = layer_columns(WAFER, MODEL, TRAINING, plans)

@@ -127,6 +127,8 @@ def show_comparisons(schema: str, rows: "list[Comparison]", *, as_json: bool) ->
 
 def print_schema(kinds: "dict[str, type[Spec]]", kind: str) -> None:
     """Print the JSON Schema of one kind of file."""
+    from star_watos.spec import json_schema
+
     if kind not in kinds:
         raise InputError.of(kind[:40], f"no such kind of file; known: {', '.join(kinds)}")
-    print_json(kinds[kind].model_json_schema())
+    print_json(json_schema(kinds[kind]))

@@ -18,7 +18,10 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Folder for the files; out/SWEEP when left out.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier run.")]
-Trials = Annotated[int | None, typer.Option(min=1, help="Hardware candidates to ask for.")]
+Trials = Annotated[
+    int | None,
+    typer.Option(min=1, help="Hardware candidates to ask for; exhaustive search takes all."),
+]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")]
 TimeLimit = Annotated[str | None, typer.Option(metavar="5m", help="Stop after 90s, 5m or 2h.")]
 Jobs = Annotated[

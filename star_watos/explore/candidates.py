@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from star_watos.explore.problem import Parameters, Scalar
+from star_watos.explore.space import Axis
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import (
     Document,
@@ -27,8 +28,8 @@ PARTS = ("hardware", "workload")
 def load_sweep(sweep: type[E], name: str, overrides: Sequence[str] = ()) -> tuple[E, Path]:
     """Return the sweep that `name` means, and the folder in which its relative paths start.
 
-    Every value of its space is tried against its template. Raises `InputError` with the place of
-    each axis that names no field, or holds a value that the field refuses.
+    Every choice of its space, and both ends of a range, are tried against its template. Raises
+    `InputError` with the place of each axis that names no field, or holds a value that it refuses.
     """
     path = locate(name, "sweeps")
     document = read(path)
@@ -36,11 +37,16 @@ def load_sweep(sweep: type[E], name: str, overrides: Sequence[str] = ()) -> tupl
     problems = [
         Problem(document.mark(("space", key)), f"space.{key}", text)
         for key, axis in loaded.space.items()
-        for text in _refused(loaded, key, axis.values())
+        for text in _refused(loaded, key, _to_try(axis))
     ]
     if problems:
         raise InputError(problems)
     return loaded, path.parent
+
+
+def _to_try(axis: Axis) -> tuple[Scalar, ...]:
+    values = axis.values()
+    return values if axis.choices is not None else (values[0], values[-1])
 
 
 def _refused(sweep: Exploration, key: str, values: Sequence[Scalar]) -> list[str]:
@@ -75,9 +81,25 @@ def _changed(spec: S, part: str, parameters: Mapping[str, Scalar]) -> S:
 
 def baseline(sweep: Exploration) -> Parameters:
     """Return the template's own values on the axes of the space, where it has them."""
+    template = parts(sweep, {})
     own: dict[str, Scalar] = {}
     for key, axis in sweep.space.items():
-        for value in axis.values():
-            if parts(sweep, {key: value}) == parts(sweep, {}):
-                own[key] = value
+        part, _, path = key.partition(".")
+        current = _at(template[part].model_dump(mode="json"), path)
+        same = (v for v in axis.values() if v == current or _means(sweep, key, v, template))
+        found = next(same, None)
+        if found is not None:
+            own[key] = found
     return own
+
+
+def _means(sweep: Exploration, key: str, value: Scalar, template: dict[str, Any]) -> bool:
+    """Whether a text such as `4 TB/s`, or the name of a file, is what the template has."""
+    return isinstance(value, str) and parts(sweep, {key: value}) == template
+
+
+def _at(data: Any, path: str) -> Any:  # noqa: ANN401 (plain data)
+    """Return what stands at a key path; None where the template has nothing."""
+    for key in path.split("."):
+        data = data.get(key) if isinstance(data, dict) else None
+    return data

@@ -17,7 +17,7 @@ from star_watos.explore.front import (
     worst,
 )
 from star_watos.explore.sweep import Exploration, HypervolumeGate
-from star_watos.spec import InputError, Mark, Problem, root
+from star_watos.spec import InputError, Mark, Problem, is_file, root
 
 MARGIN = 0.1
 """How far the common reference point lies beyond the worst of both fronts, as a share of their
@@ -63,8 +63,8 @@ def stored_front(sweep: Exploration) -> Values | None:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError.of(str(path), f"not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        text = f"{path}: cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:
+        text = f"{path}: cannot be read: {getattr(error, 'strerror', error)}"
         raise InputError.of("sweep", text, "expect.hypervolume.reference") from None
     return _values(path, text, sweep.objectives)
 
@@ -89,8 +89,8 @@ def check(
 
 
 def _find(reference: str) -> Path:
-    shipped = root() / "sweeps" / reference
-    return shipped if not Path(reference).exists() and shipped.exists() else Path(reference)
+    own, shipped = Path(reference), root() / "sweeps" / reference
+    return shipped if is_file(shipped) and not is_file(own) else own
 
 
 def _values(path: Path, text: str, senses: Mapping[str, Sense]) -> Values:

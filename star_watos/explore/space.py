@@ -46,9 +46,11 @@ def _choices(value: Any) -> tuple[Scalar, ...]:  # noqa: ANN401
     if not isinstance(value, list | tuple) or not value:
         raise ValueError(f"expected a list of one or more values, got {_short(value)}")
     values = tuple(_scalar(item) for item in value)
-    twice = next((v for i, v in enumerate(values) if v in values[:i]), None)
-    if twice is not None:
-        raise ValueError(f"{_short(twice)} is listed twice")
+    seen: set[Scalar] = set()
+    for choice in values:
+        if choice in seen:
+            raise ValueError(f"{_short(choice)} is listed twice")
+        seen.add(choice)
     return values
 
 

@@ -1,5 +1,6 @@
 """The base of every spec, and the two shapes that most of them use."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -68,6 +69,26 @@ class Constant(Spec, Generic[T]):
         str,
         Field(min_length=8, description="Paper, table or figure, and how it got to this node."),
     ]
+
+
+def json_schema(spec: type[Spec]) -> dict[str, Any]:
+    """Return the JSON Schema of a spec, with its constants numbered.
+
+    Their own names spell out the parameters of `Constant` as this version of pydantic prints them.
+
+    >>> class Part(Spec):
+    ...     area: Constant[float]
+    >>> list(json_schema(Part)["$defs"])
+    ['Constant_1']
+    """
+    schema = spec.model_json_schema()
+    constants = [name for name in schema.get("$defs", {}) if name.startswith("Constant_")]
+    text = json.dumps(schema)
+    for number, name in enumerate(constants, start=1):
+        text = text.replace(f'"{name}"', f'"Constant_{number}"')
+        text = text.replace(f'/{name}"', f'/Constant_{number}"')
+    numbered: dict[str, Any] = json.loads(text)
+    return numbered
 
 
 @dataclass(frozen=True, slots=True)

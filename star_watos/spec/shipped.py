@@ -31,18 +31,19 @@ def locate(name: str, folder: str, beside: Path | None = None) -> Path:
     then in the working directory. Raises `InputError` with the nearest shipped names.
     """
     for candidate in (beside / name if beside else None, Path(name)):
-        if candidate is not None and _is_file(candidate):
+        if candidate is not None and is_file(candidate):
             return candidate
     for suffix in SUFFIXES:
         shipped = root() / folder / f"{name}{suffix}"
-        if _is_file(shipped):
+        if is_file(shipped):
             return shipped
     if _is_folder(Path(name)):
         raise InputError.of(name[:200], "is a folder, not a file")
     raise InputError.of(name[:200], f"no such file, nor a shipped one {_offer(name, folder)}")
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a file; a path that no system allows is none."""
     try:
         return path.is_file()
     except (OSError, ValueError):
