@@ -168,7 +168,7 @@ def test_gp_without_its_packages_says_how_to_get_them(monkeypatch):
     (line,) = errors(GOOD + "search: {sampler: gp}")
     assert line == (
         "s.yaml:6:10  search.sampler: gp needs torch and scipy, not installed: "
-        "pip install torch scipy, or take tpe"
+        "pip install 'star-watos[gp]', or take tpe"
     )
 
 

@@ -118,7 +118,7 @@ class Search(Spec):
     def _importable(cls, value: Sampler) -> Sampler:
         missing = [name for name in _NEEDS.get(value, ()) if find_spec(name) is None]
         if missing:
-            cure = f"pip install {' '.join(missing)}, or take tpe"
+            cure = f"pip install 'star-watos[{value}]', or take tpe"
             raise ValueError(f"{value} needs {' and '.join(missing)}, not installed: {cure}")
         return value
 
