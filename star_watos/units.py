@@ -192,4 +192,4 @@ def show(value: float, unit: str, digits: int = 4) -> str:
         return f"{rounded:,} {unit}".replace(".0 ", " ")
     steps = _STEPS if abs(rounded) >= 1 else _SMALL_STEPS
     factor, prefix = next(((f, p) for f, p in steps if abs(rounded) >= f), (1.0, ""))
-    return f"{rounded / factor:.{digits}g} {prefix}{unit}"
+    return f"{rounded / factor:.{digits}g} {prefix}{unit}".rstrip()

@@ -200,13 +200,24 @@ def test_what_yaml_may_not_do(text, says):
 
 
 def test_all_duplicates_point_at_the_first():
-    lines = said(parse, "a: 1\n" * 3 + "b: {c: 1, c: 2}", "f.yaml")
+    lines = list(map(str, parse("a: 1\n" * 3 + "b: {c: 1, c: 2}", "f.yaml").repeats))
     assert lines == [
         "f.yaml:2:1  a: key given twice (first on line 1); only one is allowed",
         "f.yaml:3:1  a: key given twice (first on line 1); only one is allowed",
         "f.yaml:4:11  b.c: key given twice (first on line 4); only one is allowed",
     ]
     assert len(said(parse, "a: 1\n" * 10_000, "f.yaml")) == 100
+
+
+def test_a_key_given_twice_does_not_hide_other_mistakes():
+    text = PROFILE.replace("keep_ratio: 0.1", "keep_ratio: 2").replace("seq_len", "seqlen")
+    lines = said(validate, Sparsity, parse(text + "name: again\n", "f.yaml"))
+    assert lines == [
+        "f.yaml:1:1  seq_len: required, but missing",
+        "f.yaml:2:1  keep_ratio: expected less than or equal to 1, got 2",
+        "f.yaml:5:1  seqlen: unknown field (did you mean seq_len?)",
+        "f.yaml:7:1  name: key given twice (first on line 1); only one is allowed",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from star_watos.spec import Spec
 from star_watos.units import Count, Real
 
 Positive: TypeAlias = Annotated[Real, Field(gt=0)]
-_UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B"}
+_UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B", "_mm2": "mm2", "_usd": "USD"}
 _MAX_OBJECTIVES = 4
 
 

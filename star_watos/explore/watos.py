@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
+from star_watos.cost import Overflow
 from star_watos.explore.candidates import parts
 from star_watos.explore.problem import Outcome, Parameters
 from star_watos.explore.reduce import reduce
@@ -76,7 +77,7 @@ class WaferProblem:
         model: Model = _model(training, self.beside)
         overflow = wafer_overflow(wafer)
         if overflow:
-            return Outcome([], 0, 0, {overflow.name: 1}, overflow)
+            return Outcome([], 0, 0, {overflow.name: 1}, self._worst(wafer, overflow))
         plans = _plans(model, wafer.grid, training.global_batch)
         result = evaluate(wafer, model, training, plans)
         figures = metrics(wafer, training, result) | wafer_metrics(wafer)
@@ -88,6 +89,16 @@ class WaferProblem:
             figures,
             {"memory of the fullest die": memory},
         )
+
+    def _worst(self, wafer: Wafer, overflow: Overflow) -> Overflow:
+        """Return the worst of `overflow` and the limits that the wafer alone breaks."""
+        figures = wafer_metrics(wafer)
+        limits = [
+            limit.overflow(name, figures[name])
+            for name, limit in self.sweep.constraints.items()
+            if name in figures
+        ]
+        return max([overflow, *filter(None, limits)], key=lambda miss: miss.excess)
 
 
 def mapping_columns(plans: Plans) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:

@@ -1,8 +1,8 @@
 """YAML text to plain data that remembers where each value stood.
 
 Built from the parser's events with an explicit stack, so that no depth of nesting overflows, and
-with scalars read here: `1e9` is a number, `1:30` is text, dates stay text. Equal keys, tags,
-anchors and aliases are refused.
+with scalars read here: `1e9` is a number, `1:30` is text, dates stay text. Tags, anchors and
+aliases are refused; equal keys are noted, to be refused with all other mistakes.
 """
 
 import re
@@ -34,6 +34,8 @@ class Document:
 
     data: Any
     marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    repeats: list[Problem] = field(default_factory=list)
+    """Keys given twice; the last one's value is in `data`, so that the rest can be checked too."""
 
     def mark(self, path: KeyPath) -> Mark:
         """Return the place of `path`, or of the nearest thing around it."""
@@ -45,6 +47,7 @@ class Document:
         """Put `other` at `path`, with its own places."""
         put(self.data, path, other.data)
         self.marks.update({path + inner: mark for inner, mark in other.marks.items()})
+        self.repeats.extend(other.repeats)
 
 
 def read(path: Path) -> Document:
@@ -91,8 +94,8 @@ def parse(text: str, source: str) -> Document:
     except UnicodeEncodeError as error:
         raise InputError.of(source, f"not UTF-8 text (character {error.start + 1})") from None
     if builder.problems:
-        raise InputError(builder.problems)
-    return Document(builder.root, builder.marks)
+        raise InputError(builder.problems + builder.repeats)
+    return Document(builder.root, builder.marks, builder.repeats)
 
 
 def _syntax(error: yaml.MarkedYAMLError, source: str) -> Problem:
@@ -152,6 +155,7 @@ class _Builder:
         self.root: Any = None
         self.marks: dict[KeyPath, Mark] = {(): Mark(source, 1, 1)}
         self.problems: list[Problem] = []
+        self.repeats: list[Problem] = []
         self._source = source
         self._stack: list[_Open] = []
         self._documents = 0
@@ -161,8 +165,8 @@ class _Builder:
         mark = Mark(self._source, event.start_mark.line + 1, event.start_mark.column + 1)
         for text in self._refusals(event):
             self.problems.append(Problem(mark, "", text))
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise InputError(self.problems)
+        if len(self.problems) + len(self.repeats) >= MAX_PROBLEMS:
+            raise InputError(self.problems + self.repeats)
         match event:
             case yaml.MappingStartEvent():
                 self._open({}, mark)
@@ -210,7 +214,7 @@ class _Builder:
         if key in top.value:
             first = self.marks[path]
             text = f"key given twice (first on line {first.line}); only one is allowed"
-            self.problems.append(Problem(mark, dotted(path), text))
+            self.repeats.append(Problem(mark, dotted(path), text))
         top.key = key
         self.marks.setdefault(path, mark)
 

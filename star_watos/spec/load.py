@@ -41,6 +41,7 @@ def validate(spec: type[S], document: Document, overrides: Sequence[str] = ()) -
     problems = _override(document, overrides)
     failed |= _fill(spec, document)
     problems += [problem for found in failed.values() for problem in found]
+    problems += document.repeats
     try:
         result = spec.model_validate(document.data)
     except ValidationError as error:
@@ -124,11 +125,12 @@ def _override(document: Document, overrides: Sequence[str]) -> list[Problem]:
             problems.append(Problem(Mark("--set"), override[:80], "expected key.path=value"))
             continue
         try:
-            value = parse(text, source).data
+            value = parse(text, source)
         except InputError as error:
             problems += [Problem(Mark(source), "", p.text) for p in error.problems]
             continue
-        problems += amend(document, key.strip(), value, Mark(source))
+        problems += value.repeats
+        problems += amend(document, key.strip(), value.data, Mark(source))
     return problems
 
 

@@ -33,8 +33,8 @@ def model_from(document: Document, name: str) -> Model:
     values, problems = _values(document, family.keys)
     if not problems:
         problems = _contradictions(document, family.keys, values)
-    if problems:
-        raise InputError(problems)
+    if problems or document.repeats:
+        raise InputError(problems + document.repeats)
     return _model(name, {**family.constant, **values})
 
 
