@@ -107,7 +107,7 @@ def _report(result: "Result", options: Options) -> None:
     if options.plot is not None and result.rows:
         from star_watos.report.plot import plot_front
 
-        plot_front(result, options.plot)
+        plot_front(result.out / "pareto.csv", list(result.objectives), options.plot)
     if options.as_json:
         common.print_json(exploration_document(result))
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from star_watos.cost import Overflow
 from star_watos.explore import files
-from star_watos.explore.front import Values
+from star_watos.explore.front import Sense, Values
 from star_watos.explore.gate import Gate, check, stored_front
 from star_watos.explore.manifest import origin
 from star_watos.explore.problem import Problem, Row, Scalar
@@ -24,6 +24,8 @@ class Result:
     """What a search found; the same is on disk in `out`."""
 
     out: Path
+    objectives: dict[str, Sense]
+    """What was searched for."""
     rows: list[Row]
     """The front, ordered as in `pareto.csv`; empty if nothing fits."""
     manifest: dict[str, Any]
@@ -91,6 +93,7 @@ def _finish(session: Session, stored: Values | None, source: dict[str, Any]) -> 
     miss = session.nearest if not rows else None
     return Result(
         out=session.folder.path,
+        objectives=session.sweep.objectives,
         rows=rows,
         manifest=manifest,
         tally=session.tally(),

@@ -46,16 +46,15 @@ def print_shortfall(result: "Result") -> None:
 
 def _best(result: "Result") -> Table:
     """Return the best design of the front by each objective, one a column."""
-    config = result.manifest["config"]
-    objectives: dict[str, str] = config["objectives"]
     table = Table("", box=None, header_style="bold", pad_edge=False)
     designs = []
-    for name, sense in objectives.items():
+    for name, sense in result.objectives.items():
         best = max if sense == "maximize" else min
         designs.append(best(result.rows, key=lambda row: row[name]))
         table.add_column(f"{sense[:3]} {name}", justify="right")
+    bright = {*result.objectives, *result.manifest["config"]["space"]}
     for name in result.rows[0]:
-        style = "" if name in objectives or name in config["space"] else "dim"
+        style = "" if name in bright else "dim"
         table.add_row(
             name.removeprefix("hardware."),
             *(_cell(design[name]) for design in designs),

@@ -1,28 +1,29 @@
 """The front as a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import pandas as pd
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
-if TYPE_CHECKING:
-    from star_watos.explore import Result
 
+def plot_front(front: Path, objectives: Sequence[str], picture: Path) -> None:
+    """Draw the first two objectives of a `pareto.csv`, coloured by the third if there is one.
 
-def plot_front(result: "Result", path: Path) -> None:
-    """Draw the first two objectives of the front, coloured by the third if there is one."""
-    objectives = list(result.manifest["config"]["objectives"])
-    x, y = objectives[0], objectives[1] if len(objectives) > 1 else "bound"
-    columns = {name: [row[name] for row in result.rows] for name in {x, y, *objectives}}
+    With a single objective the designs stand in their order.
+    """
+    table = pd.read_csv(front)
+    x, y = objectives[0], objectives[1] if len(objectives) > 1 else "design"
+    table["design"] = range(1, len(table) + 1)
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    points = axes.scatter(columns[x], columns[y], s=28)
+    points = axes.scatter(table[x], table[y], s=28)
     if len(objectives) > 2:
-        points.set_array(columns[objectives[2]])
+        points.set_array(table[objectives[2]].to_numpy())
         figure.colorbar(points, label=objectives[2])
-    axes.set(xlabel=x, ylabel=y, title=f"{len(result.rows)} designs that no other one beats")
+    axes.set(xlabel=x, ylabel=y, title=f"{len(table)} designs that no other one beats")
     axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    figure.savefig(picture, dpi=120)
     plt.close(figure)
