@@ -15,6 +15,9 @@ from star_watos.watos.training import OPTIMIZER_TRAFFIC_BYTES, Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
 
+BACKWARD_OVER_FORWARD = 2.0
+"""Model FLOPs of the backward pass over the forward: one product for each of two gradients."""
+
 
 @dataclass(frozen=True, slots=True)
 class Iterations:
@@ -28,9 +31,9 @@ class Iterations:
     memory_bytes: Column
     """On the fullest die."""
     model_flops: Column
-    """Of one iteration, without recomputation."""
+    """Of one iteration, without recomputation, flash attention's own included."""
     hardware_flops: Column
-    """Of one iteration, with it."""
+    """Of one iteration, as done."""
     energy_j: dict[str, Column]
     """Of one iteration, by cause; they sum to the whole wafer's."""
     bound: NDArray[np.object_]
@@ -58,7 +61,8 @@ def evaluate(wafer: Wafer, model: Model, training: Training, plans: Plans) -> It
         for s, p in zip(stages, per_stage, strict=True)
     ]
     time_s = exposed_s(wafer, model, plans, layer, n_microbatches, params)
-    once = (layer.forward + layer.backward).ops * model.n_layers + layer.head.ops
+    needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
+    done = (layer.forward + layer.recompute + layer.backward).ops
     times = plans.tp * plans.dp * n_microbatches
     return Iterations(
         plans=plans,
@@ -66,8 +70,8 @@ def evaluate(wafer: Wafer, model: Model, training: Training, plans: Plans) -> It
         n_microbatches=n_microbatches,
         time_s=time_s,
         memory_bytes=np.max(np.stack(held), axis=0),
-        model_flops=once * times,
-        hardware_flops=(once + layer.recompute.ops * model.n_layers) * times,
+        model_flops=(needed * model.n_layers + layer.head.ops) * times,
+        hardware_flops=(done * model.n_layers + layer.head.ops) * times,
         energy_j=energy_j(wafer, model, plans, layer, n_microbatches, params, total(time_s)),
         bound=_bound(wafer, layer, time_s),
     )
