@@ -88,13 +88,13 @@ def _rows(cost: Cost, index: Index) -> Cost:
     return Cost(*(_row(getattr(cost, f.name), index) for f in fields(cost)))
 
 
-def _choose(options: tuple[Column, Column, Column], policy: Ints, index: Index) -> Column:
+def _choose(options: tuple[Column, ...], policy: Ints, index: Index) -> Column:
     """Return for each plan the entry of its policy at its slice."""
     table = np.stack(np.broadcast_arrays(*options))
     return table[policy, index] if table.ndim > 1 else table[policy]
 
 
-def _chosen(options: tuple[Cost, Cost, Cost], policy: Ints, index: Index) -> Cost:
+def _chosen(options: tuple[Cost, ...], policy: Ints, index: Index) -> Cost:
     return Cost(
         *(_choose(tuple(getattr(o, f.name) for o in options), policy, index) for f in fields(Cost))
     )

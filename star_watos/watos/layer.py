@@ -34,14 +34,14 @@ parallelism each is a reduce-scatter and an all-gather of the same volume (Korth
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Costs per microbatch on one die, one entry a recomputation policy (none, selective, full)."""
+    """Costs per microbatch on one die; tuples have an entry a policy: none, selective, full."""
 
-    forward: tuple[Cost, Cost, Cost]
-    recompute: tuple[Cost, Cost, Cost]
+    forward: tuple[Cost, ...]
+    recompute: tuple[Cost, ...]
     backward: Cost
-    saved_bytes: tuple[Column, Column, Column]
+    saved_bytes: tuple[Column, ...]
     """Kept from forward to backward."""
-    working_bytes: tuple[Column, Column, Column]
+    working_bytes: tuple[Column, ...]
     """Made again and held while one layer goes backward."""
     params: Column
     """Parameters of one layer on one die."""
@@ -93,10 +93,10 @@ def _mean(passes: list[tuple[Pass, float]]) -> Pass:
     """Return the mean layer of several kinds, each with its share."""
     three = range(3)
     return Pass(
-        forward=tuple(_sum(p.forward[i].times(w) for p, w in passes) for i in three),  # type: ignore[arg-type]
-        recompute=tuple(_sum(p.recompute[i].times(w) for p, w in passes) for i in three),  # type: ignore[arg-type]
+        forward=tuple(_sum(p.forward[i].times(w) for p, w in passes) for i in three),
+        recompute=tuple(_sum(p.recompute[i].times(w) for p, w in passes) for i in three),
         backward=_sum(p.backward.times(w) for p, w in passes),
-        saved_bytes=tuple(sum(p.saved_bytes[i] * w for p, w in passes) for i in three),  # type: ignore[arg-type]
+        saved_bytes=tuple(sum(p.saved_bytes[i] * w for p, w in passes) for i in three),
         working_bytes=tuple(
             np.max(np.stack(np.broadcast_arrays(*(p.working_bytes[i] for p, _ in passes))), axis=0)
             for i in three
