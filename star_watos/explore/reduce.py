@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.cost import Column, Overflow
+from star_watos.cost import Bound, Column, Overflow
 from star_watos.explore.front import non_dominated, signs_of
-from star_watos.explore.problem import Outcome, Row
+from star_watos.explore.problem import Outcome, Row, Scalar
 from star_watos.explore.sweep import Exploration
 
 Mask = NDArray[np.bool_]
@@ -60,7 +60,12 @@ def _front(
     values = np.stack([figures[name][fitting] for name in sweep.objectives], axis=1)
     kept = fitting[non_dominated(values, signs_of(sweep.objectives.values()))]
     columns = {**mapping, **figures}
-    return [{name: column[row].item() for name, column in columns.items()} for row in kept]
+    return [{name: _plain(column[row]) for name, column in columns.items()} for row in kept]
+
+
+def _plain(value: Any) -> Scalar:  # noqa: ANN401 (NumPy's scalar, or what bounds a mapping)
+    """Return Python's own scalar; only the few rows that are kept pay for it."""
+    return value.value if isinstance(value, Bound) else value.item()
 
 
 def _nearest(

@@ -63,11 +63,10 @@ class CoreProblem:
         work = task.work(_model(task, self.beside))
         tiles = legal_tiles(core, work)
         result = evaluate(core, work, tiles)
-        bounds = np.array([b.value for b in np.asarray(result.latency.bound)])
         needs = {n.name: (n.need_bytes, float(n.have_bytes), "B") for n in result.needs}
         return reduce(
             self.sweep,
-            {"key_tile": tiles.astype(np.int64), "bound": bounds},
+            {"key_tile": tiles.astype(np.int64), "bound": np.asarray(result.latency.bound)},
             result.metrics | {"accuracy_loss": task.sparsity.accuracy_loss},
             needs,
         )

@@ -82,10 +82,9 @@ class WaferProblem:
         result = evaluate(wafer, model, training, plans)
         figures = metrics(wafer, training, result) | wafer_metrics(wafer)
         memory = (result.memory_bytes, wafer.dram.capacity_bytes, "B")
-        bound = np.array([b.value for b in result.bound])
         return reduce(
             self.sweep,
-            {**mapping_columns(plans), "bound": bound},
+            {**mapping_columns(plans), "bound": result.bound},
             figures,
             {"memory of the fullest die": memory},
         )
