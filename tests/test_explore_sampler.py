@@ -66,7 +66,7 @@ def test_a_repeat_makes_way_for_a_neighbour_of_the_front():
     """Of a 3 x 3 space with the middle on the front, its four neighbours come first."""
     near = Neighbourhood((3, 3), seed=0)
     near.add((1, 1))
-    near.settle([(1, 1)])
+    near.settle([(1, 1)], misses=[])
     asked = []
     for _ in range(8):
         asked.append(near.pop())
@@ -75,8 +75,10 @@ def test_a_repeat_makes_way_for_a_neighbour_of_the_front():
     assert len(set(asked)) == 8
     assert near.pop() is None
     corner = Neighbourhood((3, 3), seed=0)
-    corner.settle([(0, 0), (1, 1)])
+    corner.settle([(0, 0), (1, 1)], misses=[])
     assert {corner.pop(), corner.pop()} == {(0, 1), (1, 0)}  # each touches both
+    corner.settle([(0, 0), (1, 1)], misses=[(0, 2)])
+    assert corner.pop() == (1, 0)  # (0, 1) touches one that did not work out
 
 
 def test_no_candidate_is_evaluated_twice_while_there_are_others(tmp_path):

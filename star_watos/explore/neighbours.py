@@ -31,13 +31,15 @@ class Neighbourhood:
         """Remember that `point` has been asked for."""
         self._known.add(point)
 
-    def settle(self, front: Iterable[Point]) -> None:
+    def settle(self, front: Iterable[Point], misses: Iterable[Point]) -> None:
         """Line up the untried neighbours of the points that have a design on the front.
 
         Those that touch the most such points come first: they lie inside the front, not beside it.
+        To touch a point that did not work out counts against a neighbour.
         """
         touching = Counter(n for point in front for n in self._next_to(point))
         line = sorted(touching.keys() - self._known)
+        touching.subtract(n for point in misses for n in self._next_to(point))
         self._random.shuffle(line)
         self._line = sorted(line, key=lambda point: touching[point])
 

@@ -133,7 +133,8 @@ class OptunaProposer:
         trials = list(zip(self._open, records, strict=False))
         points = [tuple(int(t.params[name]) for name in self._names) for t, _ in trials]
         self._told |= zip(points, records, strict=False)
-        self._near.settle(front)
+        misses = [p for p, record in self._told.items() if record.state is not State.COMPLETE]
+        self._near.settle(front, misses)
         trials += [(t, self._told[point]) for t, point in self._repeats if point in self._told]
         for trial, record in trials:
             self._remember(record)
