@@ -43,7 +43,6 @@ JOULES_PER_BYTE = {
     **_scaled("J", _SMALL, "/B"),
     **{f"{p}J/bit": 8 * factor for p, factor in _SMALL.items()},
 }
-MILLIMETRES = {"mm": Fraction(1), "um": _SMALL["m"], "m": _DECIMAL["k"]}
 SQUARE_MILLIMETRES = {"mm2": Fraction(1), "um2": _SMALL["u"]}
 MM2_PER_BYTES_PER_S = {"mm2/(TB/s)": _SMALL["p"], "mm2/(GB/s)": _SMALL["n"]}
 USD_PER_BYTE = {"USD/GB": _SMALL["n"], "USD/GiB": 1 / _BINARY["Gi"]}
@@ -142,7 +141,6 @@ Seconds = Annotated[float, _quantity_type(SECONDS, "0 s", "1000000 s")]
 Watts = Annotated[float, _quantity_type(WATTS, "0 W", "1 GW")]
 Joules = Annotated[float, _quantity_type(JOULES, "0 J", "1 J")]
 JoulesPerByte = Annotated[float, _quantity_type(JOULES_PER_BYTE, "0 pJ/B", "1000 mJ/B")]
-Millimetres = Annotated[float, _quantity_type(MILLIMETRES, "0 mm", "1000 m")]
 SquareMillimetres = Annotated[float, _quantity_type(SQUARE_MILLIMETRES, "0 mm2", "1000000 mm2")]
 Mm2PerBytesPerS = Annotated[
     float, _quantity_type(MM2_PER_BYTES_PER_S, "0 mm2/(TB/s)", "1000000 mm2/(TB/s)")

@@ -54,4 +54,4 @@ def test_rooms_are_small(path):
     assert text.count("\n") <= 300
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno <= 70, f"{node.name} is long"
+            assert node.end_lineno - node.lineno <= 60, f"{node.name} is long"

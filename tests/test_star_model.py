@@ -82,7 +82,7 @@ def test_the_pipeline_of_one_tile_is_the_sum_of_its_stages():
     """With a single visit nothing overlaps."""
     one = work(seq_len=32, q_len=32, n_heads=1.0, n_kv_heads=1.0, n_layers=1.0)
     core = Resources.of(CORE)
-    time = latency(core, one, 32.0)
+    time = latency(core, one, 32.0, all_stages(core, one, 32.0))
     total = sum(time.stage_s.values()) + time.memory_s["dram"]
     assert visits(core, one, 32.0) == 1
     assert time.total_s == pytest.approx(total, rel=1e-12)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from star_watos.explore.space import Point
 
 DRAWS = 20
+"""Random points tried for an untried one before a repeat is let through."""
 
 
 class Neighbourhood:

@@ -11,8 +11,6 @@ from star_watos.explore.front import non_dominated, signs_of
 from star_watos.explore.problem import Outcome, Row, Scalar
 from star_watos.explore.sweep import Exploration
 
-Mask = NDArray[np.bool_]
-
 
 def spread(columns: Mapping[str, Column], rows: int) -> dict[str, NDArray[Any]]:
     """Return the columns, single numbers repeated, all of length `rows`."""

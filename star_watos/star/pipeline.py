@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
 from star_watos.star.core import Resources
-from star_watos.star.stages import Stages, all_stages, key_tiles
+from star_watos.star.stages import SRAM_NAMES, Stages, key_tiles
 from star_watos.star.work import AttentionWork
 
 
@@ -30,7 +30,7 @@ def memory_seconds(core: Resources, stages: Stages) -> dict[str, Column]:
             (getattr(s.traffic, f"{name}_read") + getattr(s.traffic, f"{name}_write"))
             for s in stages
         )
-        for name in ("token", "weight", "temp")
+        for name in SRAM_NAMES
     }
     seconds: dict[str, Column] = {
         name: total / getattr(core, name).width_bytes / core.frequency_hz
@@ -39,7 +39,7 @@ def memory_seconds(core: Resources, stages: Stages) -> dict[str, Column]:
     return seconds | {"dram": sum(s.traffic.dram for s in stages) / core.dram_bytes_per_s}
 
 
-def latency(core: Resources, work: AttentionWork, key_tile: Column) -> Latency:
+def latency(core: Resources, work: AttentionWork, key_tile: Column, stages: Stages) -> Latency:
     """Time of all layers when the tiles of a layer stream through the stages.
 
     A stage or memory with time T in a layer spends f of it on the first tile. A pipeline takes
@@ -47,7 +47,6 @@ def latency(core: Resources, work: AttentionWork, key_tile: Column) -> Latency:
     DRAM comes first and takes part like a stage, loading what the first key tile needs; an SRAM's
     ports work beside the stages and only limit the pace. Layers follow one another.
     """
-    stages = all_stages(core, work, key_tile)
     memory = memory_seconds(core, stages)
     tiles = key_tiles(work, key_tile)
     busy = {name: getattr(stages, name).cycles / core.frequency_hz for name in Stages._fields}
@@ -66,9 +65,8 @@ def latency(core: Resources, work: AttentionWork, key_tile: Column) -> Latency:
 
 
 def _by_resource(busy: dict[str, Column], memory: dict[str, Column]) -> dict[Bound, Column]:
-    ports: Column = np.max(
-        np.stack(np.broadcast_arrays(memory["token"], memory["weight"], memory["temp"])), axis=0
-    )
+    each = np.broadcast_arrays(*(memory[name] for name in SRAM_NAMES))
+    ports: Column = np.max(np.stack(each), axis=0)
     return {
         Bound.COMPUTE: np.maximum(busy["kv_generation"], busy["attention"]),
         Bound.PREDICT: busy["predict"],

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.star.core import Core, Sram
+from star_watos.star.core import Core
 from star_watos.star.pipeline import Latency
-from star_watos.star.stages import Stage, Stages
+from star_watos.star.stages import SRAM_NAMES, Stage, Stages
 from star_watos.technology.scaling import area_scale, energy_scale
 from star_watos.technology.sram import SramBank, sram_bank
 
 CORE_BLOCKS = ("dlzs", "sads", "kv_generation", "sufa", "sram", "controller")
-SRAM_NAMES = ("token", "weight", "temp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,32 @@ class Units:
         )
 
 
-def bank_of(core: Core, sram: Sram) -> SramBank:
-    """Return one bank of `sram` at the core's node, from the table at the technology's node."""
+@dataclass(frozen=True, slots=True)
+class SramBlock:
+    """One SRAM as silicon, at the core's node."""
+
+    name: str
+    banks: int
+    word_bytes: float
+    bank: SramBank
+
+
+def buffers(core: Core) -> list[SramBlock]:
+    """Return the core's SRAMs, from the table at the technology's node, scaled to the core's."""
     at = core.technology.node_nm
-    bank = sram_bank(sram.capacity_bytes / sram.banks, sram.word_bits, at)
     area, energy = area_scale(at, core.node_nm), energy_scale(at, core.node_nm)
-    return SramBank(
-        bank.area_mm2 * area, bank.read_j * energy, bank.write_j * energy, bank.leakage_w * energy
-    )
+    found = []
+    for name in SRAM_NAMES:
+        sram = getattr(core.sram, name)
+        bank = sram_bank(sram.capacity_bytes / sram.banks, sram.word_bits, at)
+        scaled = SramBank(
+            area_mm2=bank.area_mm2 * area,
+            read_j=bank.read_j * energy,
+            write_j=bank.write_j * energy,
+            leakage_w=bank.leakage_w * energy,
+        )
+        found.append(SramBlock(name, sram.banks, sram.word_bits / 8, scaled))
+    return found
 
 
 def area_mm2(core: Core) -> dict[str, Column]:
@@ -57,25 +74,22 @@ def area_mm2(core: Core) -> dict[str, Column]:
     tech, units = core.technology, Units.of(core)
     scale = area_scale(tech.node_nm, core.node_nm)
     mac = tech.mac_int16.area_mm2.value
-    srams = [getattr(core.sram, name) for name in SRAM_NAMES]
     return {
         "dlzs": units.shift_pe * tech.shift_pe.area_mm2.value * scale,
         "sads": units.sort_lane * tech.sort_lane.area_mm2.value * scale,
         "kv_generation": units.kv_mac * mac * scale,
         "sufa": (units.sufa_mac * mac + units.lane * tech.softmax_lane.area_mm2.value) * scale,
-        "sram": sum(s.banks * bank_of(core, s).area_mm2 for s in srams),
+        "sram": sum(b.banks * b.bank.area_mm2 for b in buffers(core)),
         "controller": units.lane * tech.controller_lane.area_mm2.value * scale,
     }
 
 
-def sram_access_j(core: Core, stage: Stage) -> Column:
+def sram_access_j(srams: list[SramBlock], stage: Stage) -> Column:
     """Energy of a stage's SRAM accesses in one layer; a byte costs its share of a word."""
     total: Column = 0.0
-    for name in SRAM_NAMES:
-        sram = getattr(core.sram, name)
-        bank, word = bank_of(core, sram), sram.word_bits / 8
-        reads = getattr(stage.traffic, f"{name}_read") / word * bank.read_j
-        writes = getattr(stage.traffic, f"{name}_write") / word * bank.write_j
+    for sram in srams:
+        reads = getattr(stage.traffic, f"{sram.name}_read") / sram.word_bytes * sram.bank.read_j
+        writes = getattr(stage.traffic, f"{sram.name}_write") / sram.word_bytes * sram.bank.write_j
         total = total + reads + writes
     return total
 
@@ -119,10 +133,10 @@ def energy(core: Core, stages: Stages, time: Latency, n_layers: Column) -> Energ
     tech = core.technology
     scale = energy_scale(tech.node_nm, core.node_nm)
     arrays = array_j(core, stages, time.total_s / n_layers)
-    access = {n: sram_access_j(core, s) for n, s in zip(Stages._fields, stages, strict=True)}
+    srams = buffers(core)
+    access = {n: sram_access_j(srams, s) for n, s in zip(Stages._fields, stages, strict=True)}
     dram = {n: s.traffic.dram for n, s in zip(Stages._fields, stages, strict=True)}
-    srams = [getattr(core.sram, name) for name in SRAM_NAMES]
-    leakage_w = sum(s.banks * bank_of(core, s).leakage_w for s in srams)
+    leakage_w = sum(b.banks * b.bank.leakage_w for b in srams)
     lanes = Units.of(core).lane * tech.controller_lane.energy_j.value * scale
     dram_bytes = sum(dram.values()) * n_layers
     device = tech.dram_energy_j_per_byte.value

@@ -34,7 +34,7 @@ def evaluate(core: Core, work: AttentionWork, key_tile: Column) -> Evaluation:
     """Evaluate `core` on `work` for a key tile of that many keys; the tile may be a column."""
     resources = Resources.of(core)
     stages = all_stages(resources, work, key_tile)
-    time = latency(resources, work, key_tile)
+    time = latency(resources, work, key_tile, stages)
     joules = energy(core, stages, time, work.n_layers)
     needs = buffer_needs(resources, work, key_tile)
     fits = np.logical_and.reduce(

@@ -24,6 +24,9 @@ ID_BYTES = 2.0
 REDUCTION_SLICE = 128.0
 """Elements of a dot product that are buffered at once while weights stream."""
 
+SRAM_NAMES = ("token", "weight", "temp")
+"""The buffers of a core."""
+
 
 @dataclass(frozen=True, slots=True)
 class Traffic:

@@ -103,8 +103,7 @@ def energy_j(
     comm = (layer.comm.times(model.n_layers) + layer.embedding_comm).energy_j * times
     byte_hops = n_microbatches * send_byte_hops(wafer, plans, layer.boundary_bytes)
     byte_hops = byte_hops + gradient_byte_hops(wafer, plans, params)
-    states = params * plans.tp * plans.pp * OPTIMIZER_TRAFFIC_BYTES
-    states = states * np.where(plans.zero > 0, 1, plans.dp)
+    states = params * plans.dies / plans.optimizer_split * OPTIMIZER_TRAFFIC_BYTES
     macs = wafer.n_dies * wafer.die.cores.size * wafer.die.core.n_macs
     return {
         "compute": (work + ends) * times,

@@ -68,7 +68,7 @@ def stage_params(model: Model, stage: StageKind, tp: Ints, layer_params: Column)
 
 def state_bytes(params: Column, plans: Plans) -> Column:
     """Weights, gradients and optimizer states; ZeRO-1 splits the last over the replicas."""
-    optimizer = OPTIMIZER_BYTES / np.where(plans.zero > 0, plans.dp, 1)
+    optimizer = OPTIMIZER_BYTES / plans.optimizer_split
     total: Column = params * (WEIGHT_BYTES + GRADIENT_BYTES + optimizer)
     return total
 

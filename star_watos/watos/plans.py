@@ -54,6 +54,11 @@ class Plans:
         """Dies in use."""
         return self.tp * self.pp * self.dp
 
+    @property
+    def optimizer_split(self) -> Ints:
+        """Replicas over which the optimizer states of a die are split: dp with ZeRO-1, else 1."""
+        return np.where(self.zero > 0, self.dp, 1)
+
     def __len__(self) -> int:
         return len(self.tp_rows)
 

@@ -110,6 +110,6 @@ def gradient_exposed_s(
 
 def optimizer_s(wafer: Wafer, plans: Plans, params: Column) -> Column:
     """Seconds to stream the Adam states through the die; ZeRO-1 splits them over the replicas."""
-    share = np.where(plans.zero > 0, plans.dp, 1)
-    seconds: Column = params * OPTIMIZER_TRAFFIC_BYTES / share / wafer.dram.bandwidth_bytes_per_s
+    n_bytes = params * OPTIMIZER_TRAFFIC_BYTES / plans.optimizer_split
+    seconds: Column = n_bytes / wafer.dram.bandwidth_bytes_per_s
     return seconds

@@ -8,6 +8,7 @@ shares each link with h - 1 others: the distance counts once for latency and onc
 import numpy as np
 
 from star_watos.cost import Column
+from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
 from star_watos.watos.plans import Plans
 from star_watos.watos.training import GRADIENT_BYTES
 from star_watos.watos.wafer import Wafer
@@ -38,14 +39,13 @@ def send_s(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
 def gradient_s(wafer: Wafer, plans: Plans, params: Column) -> Column:
     """Seconds to all-reduce the gradients of `params` parameters over dp replicas on a line.
 
-    Folded ring: 2 (dp - 1) / dp S h / B + 2 (dp - 1) 2 h a, with h hops between replicas; for
-    dp = 2 a step is h hops. ZeRO-1 reduces, then gathers weights: the same volume.
+    The folded ring of `fabric`, each of its hops being h hops of the mesh, which h such rings
+    share: h times the bytes and h times the latency. ZeRO-1 reduces, then gathers weights: the
+    same volume.
     """
-    hops, dp = slot_hops(wafer, plans), plans.dp
-    volume = 2 * (dp - 1) / dp * params * GRADIENT_BYTES * hops / wafer.d2d.link_bytes_per_s
-    steps = 2 * (dp - 1) * np.where(dp > 2, 2, 1) * hops
-    seconds: Column = volume + steps * wafer.d2d.latency_s
-    return seconds
+    hops, d2d = slot_hops(wafer, plans), wafer.d2d
+    n_bytes = params * GRADIENT_BYTES * hops
+    return all_reduce_s(1, plans.dp, n_bytes, d2d.link_bytes_per_s, d2d.latency_s * hops)
 
 
 def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
@@ -57,8 +57,6 @@ def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column
 
 def gradient_byte_hops(wafer: Wafer, plans: Plans, params: Column) -> Column:
     """Bytes times hops of the gradient all-reduces of all stages and dies."""
-    dp = plans.dp
-    edge = 2 * (dp - 1) / dp * params * GRADIENT_BYTES
-    groups = plans.pp * plans.tp
-    moved: Column = edge * 2 * (dp - 1) * slot_hops(wafer, plans) * groups
+    ring = all_reduce_byte_hops(1, plans.dp, params * GRADIENT_BYTES)
+    moved: Column = ring * slot_hops(wafer, plans) * plans.pp * plans.tp
     return moved
