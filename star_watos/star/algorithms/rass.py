@@ -42,9 +42,8 @@ def in_order_loads(kept: Mask) -> Loads:
     row, key = np.divmod(np.flatnonzero(kept), n_keys)
     per_row = np.bincount(row, minlength=kept.size // n_keys)
     step = np.arange(row.size) - np.repeat(np.cumsum(per_row) - per_row, per_row)
-    wanted = np.sort(
-        (row // n_queries * n_keys + step) * n_keys + key
-    )  # 80 times np.unique's speed
+    # Sorting takes an eightieth of np.unique's time.
+    wanted = np.sort((row // n_queries * n_keys + step) * n_keys + key)
     loaded = wanted[np.diff(wanted, prepend=-1) != 0]
     tiles = np.bincount(loaded // n_keys**2, minlength=len(per_row) // n_queries)
     return tiles.reshape(kept.shape[:-2])

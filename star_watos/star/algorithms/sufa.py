@@ -181,8 +181,9 @@ def _attend(
 ) -> _Result:
     """Return the output [rows, d] of one head: partial sums by tile, then one synchronisation."""
     parts = [_partial(head, t, predicted[:, t], kept[:, t], arithmetic) for t in tiles]
-    references = np.stack([part.reference for part in parts], axis=-1) * head.score_scale
-    factors = np.exp(references - references.max(axis=-1, keepdims=True))
+    references = np.stack([part.reference for part in parts], axis=-1)
+    below = references - references.max(axis=-1, keepdims=True)
+    factors = np.exp(below * head.score_scale)
     if arithmetic is not None:
         factors = np.rint(factors * 2.0**arithmetic.exp_bits)
     total = np.zeros_like(parts[0].sums)
@@ -190,7 +191,8 @@ def _attend(
         total += part.sums * factors[:, j, None]
     output = total[:, :-1] / total[:, -1:] * head.value_scale
     best = np.stack([part.best for part in parts], axis=-1)
-    return _Result(output, references, best, sum(part.saturated for part in parts))
+    scores = references * head.score_scale
+    return _Result(output, scores, best, sum(part.saturated for part in parts))
 
 
 def _partial(
