@@ -13,7 +13,7 @@ LEVELS = (
     {"units"},
     {"cost"},
     {"spec"},
-    {"technology", "workload", "fabric"},
+    {"technology", "workload", "fabric", "tensors"},
     {"star", "watos"},
     {"explore", "validate"},
     {"report"},

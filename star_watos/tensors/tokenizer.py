@@ -1,0 +1,25 @@
+"""Tokenisers, made by the library `tokenizers` from what comes with the weights."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+def byte_pair_tokenizer(metadata: dict[str, Any]) -> "Tokenizer":
+    """Return the byte-level BPE tokeniser that a GGUF file describes.
+
+    SmolLM2 (`tokenizer.ggml.pre` = smollm) splits off single digits before GPT-2's rule applies.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: PLC0415 (extra `models`)
+
+    vocabulary = {token: i for i, token in enumerate(metadata["tokenizer.ggml.tokens"])}
+    merges = [tuple(merge.split(" ")) for merge in metadata["tokenizer.ggml.merges"]]
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    return tokenizer
