@@ -1,0 +1,1 @@
+"""How well the algorithms of a core serve a real model: `star accuracy`."""

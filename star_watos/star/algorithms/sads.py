@@ -1,0 +1,124 @@
+"""SADS: sphere-search aided distributed sorting (SOFA, MICRO 2024).
+
+A row of predicted scores is split into segments; each keeps its own best, found by a sorter that
+takes 16 keys a step and carries 4 on. A key further than a radius below the best one so far is
+clipped: it takes no part.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column
+from star_watos.star.algorithms.segments import Layout, quotas, tiles
+from star_watos.star.algorithms.sorter import (
+    comparators_per_step,
+    full_sort_comparators,
+    passes,
+    steps,
+)
+from star_watos.star.algorithms.top import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Sads:
+    """A distributed sorter."""
+
+    segments: int = 8
+    layout: Layout = Layout.STRIDED
+    radius: float | None = None
+    """In units of the scores; None clips nothing. The papers print no value."""
+    inputs: int = 16
+    survivors: int = 4
+
+
+class SortedRows:
+    """Rows of predicted scores of one query tile, each segment ranked once."""
+
+    def __init__(self, scores: NDArray[Any], sorter: Sads) -> None:
+        """Rank the segments of `scores` [rows, keys]; a hidden key scores -inf."""
+        self.tiles = tiles(sorter.layout, scores.shape[1], sorter.segments)
+        self._sorter = sorter
+        self._scores = scores
+        self._rankings = [Ranking(np.ascontiguousarray(scores[:, tile])) for tile in self.tiles]
+        self.seen = np.stack([np.isfinite(r.scores).sum(axis=1) for r in self._rankings], axis=1)
+
+    def kept(self, k: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return the mask [rows, keys] of the keys that each row keeps, at most `k` [rows]."""
+        if self._sorter.layout is not Layout.ADAPTIVE:
+            return self._offered(quotas(self.seen, k))
+        offers = np.minimum(2 * quotas(self.seen, k), self.seen)
+        offered = np.where(self._offered(offers), self._scores, -np.inf)
+        return Ranking(offered).top(k)
+
+    def comparisons(self, k: NDArray[np.int64]) -> float:
+        """Return the comparators that the sorters of all rows pass through, rows keeping `k`.
+
+        A segment takes passes(quota) times steps(keys) of the pruned network; all rows work in
+        step on all keys of the tile. Adaptive: twice the quota, then a merge of what is offered.
+        """
+        inputs, survivors = self._sorter.inputs, self._sorter.survivors
+        quota = quotas(self.seen, k)
+        merge: Column = 0.0
+        if self._sorter.layout is Layout.ADAPTIVE:
+            quota = np.minimum(2 * quota, self.seen)
+            merge = passes(k, survivors) * steps(quota.sum(axis=1), inputs, survivors)
+        keys = np.array([ranking.scores.shape[1] for ranking in self._rankings])
+        sort = passes(quota, survivors) * steps(keys, inputs, survivors)
+        return float(np.sum(sort) + np.sum(merge)) * comparators_per_step(inputs, survivors)
+
+    @property
+    def full_sort_comparisons(self) -> float:
+        """Comparators of a bitonic sort of each whole row."""
+        rows, keys = self._scores.shape
+        return float(rows * full_sort_comparators(keys))
+
+    def _offered(self, quota: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return the keys that the segments find when each may keep `quota` [rows, n]."""
+        mask = np.empty(self._scores.shape, dtype=bool)
+        best = np.full(len(mask), -np.inf)
+        for ranking, tile, places in zip(self._rankings, self.tiles, quota.T, strict=True):
+            if self._sorter.radius is None:
+                mask[:, tile] = ranking.top(places)
+            else:
+                mask[:, tile] = self._within_radius(ranking.scores, places, best)
+                best = np.maximum(best, ranking.scores.max(axis=1))
+        return mask
+
+    def _within_radius(
+        self, scores: NDArray[Any], places: NDArray[np.int64], best: NDArray[Any]
+    ) -> NDArray[np.bool_]:
+        """Return a segment's kept keys under the radius rule; `best` [rows] is what came before.
+
+        The first pass compares a key with the best of the steps before its own; later passes, which
+        find the next survivors each, know the best of the whole segment.
+        """
+        radius = self._sorter.radius
+        threshold = _running_best(scores, best, self._sorter) - radius
+        first_places = np.minimum(places, self._sorter.survivors)
+        first = _top_of(scores, scores >= threshold, first_places)
+        whole = np.maximum(best, scores.max(axis=1))[:, None] - radius
+        left = places - first.sum(axis=1)
+        left = np.where(places > self._sorter.survivors, left, 0)
+        return first | _top_of(scores, (scores >= whole) & ~first, left)
+
+
+def _top_of(
+    scores: NDArray[Any], allowed: NDArray[np.bool_], places: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return the best of the allowed keys that are seen, at most `places` [rows]."""
+    candidates = np.where(allowed, scores, -np.inf)
+    return Ranking(candidates).top(np.minimum(places, np.isfinite(candidates).sum(axis=1)))
+
+
+def _running_best(scores: NDArray[Any], best: NDArray[Any], sorter: Sads) -> NDArray[Any]:
+    """Return the best score known before the sorter step that each key takes part in."""
+    new = sorter.inputs - sorter.survivors
+    key = np.arange(scores.shape[1])
+    first_of_step = np.where(
+        key < sorter.inputs, 0, sorter.inputs + (key - sorter.inputs) // new * new
+    )
+    so_far = np.maximum.accumulate(np.concatenate([best[:, None], scores], axis=1), axis=1)
+    return so_far[:, first_of_step]
