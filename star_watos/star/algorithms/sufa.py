@@ -20,6 +20,7 @@ from star_watos.star.algorithms.attention import (
     full_mask,
     with_ones,
 )
+from star_watos.star.algorithms.fixed import quantize
 from star_watos.star.algorithms.operations import Mask, mask_counts, sufa_operations
 
 
@@ -153,23 +154,11 @@ class _Partial(NamedTuple):
 def _head(q: Numbers, k: Numbers, v: Numbers, arithmetic: Arithmetic | None) -> _Head:
     root = float(np.sqrt(q.shape[-1]))
     if arithmetic is None:
-        query, keys = np.asarray(q, dtype=np.float64), np.asarray(k, dtype=np.float64)
-        return _Head(query, keys, with_ones(v), 1 / root, 1.0)
-    (query, q_scale), (keys, k_scale), (values, v_scale) = (
-        _quantized(x, arithmetic.value_bits) for x in (q, k, v)
-    )
-    return _Head(query, keys, with_ones(values), q_scale * k_scale / root, v_scale)
-
-
-def _quantized(x: Numbers, bits: int) -> tuple[Values, float]:
-    """Return x as whole numbers of `bits` bits, and the value of one.
-
-    >>> _quantized(np.array([-2.0, 1.0]), 8)
-    (array([-127.,   64.]), 0.015748031496062992)
-    """
-    most = 2 ** (bits - 1) - 1
-    scale = float(np.abs(x).max()) / most or 1.0
-    return np.rint(np.asarray(x, dtype=np.float64) / scale), scale
+        exact = np.asarray(q, dtype=np.float64), np.asarray(k, dtype=np.float64), with_ones(v)
+        return _Head(*exact, score_scale=1 / root, value_scale=1.0)
+    query, keys, values = (quantize(x, arithmetic.value_bits) for x in (q, k, v))
+    scale = float(query.scale * keys.scale) / root
+    return _Head(query.values, keys.values, with_ones(values.values), scale, float(values.scale))
 
 
 def _attend(
