@@ -16,6 +16,8 @@ class Latency:
     """Seconds of all layers, with the terms behind them."""
 
     total_s: Column
+    group_s: Column
+    """Of which each group of equal layers, [..., groups]."""
     stage_s: dict[str, Column]
     """Busy time of each stage's array."""
     memory_s: dict[str, Column]
@@ -56,11 +58,14 @@ def latency(core: Resources, work: AttentionWork, key_tile: Column, stages: Stag
     rest = [time - first[name] for name, time in (busy | memory).items()]
     fill = sum(first[name] for name in (*Stages._fields, "dram"))
     layer_s = fill + np.max(np.stack(np.broadcast_arrays(*rest)), axis=0)
+    stage_s = {name: work.total(t) for name, t in busy.items()}
+    memory_s = {name: work.total(t) for name, t in memory.items()}
     return Latency(
-        total_s=layer_s * work.n_layers,
-        stage_s={name: t * work.n_layers for name, t in busy.items()},
-        memory_s={name: t * work.n_layers for name, t in memory.items()},
-        bound=largest(_by_resource(busy, memory)),
+        total_s=work.total(layer_s),
+        group_s=layer_s * work.n_layers,
+        stage_s=stage_s,
+        memory_s=memory_s,
+        bound=largest(_by_resource(stage_s, memory_s)),
     )
 
 

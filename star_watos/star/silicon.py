@@ -12,6 +12,7 @@ from star_watos.cost import Column
 from star_watos.star.core import Core
 from star_watos.star.pipeline import Latency
 from star_watos.star.stages import SRAM_NAMES, Stage, Stages
+from star_watos.star.work import AttentionWork
 from star_watos.technology.scaling import area_scale, energy_scale
 from star_watos.technology.sram import SramBank, sram_bank
 
@@ -128,32 +129,32 @@ class Energy:
     stages_j: dict[str, Column]
 
 
-def energy(core: Core, stages: Stages, time: Latency, n_layers: Column) -> Energy:
+def energy(core: Core, work: AttentionWork, stages: Stages, time: Latency) -> Energy:
     """Energy of all layers: arrays, SRAM accesses and leakage, controller, interface, DRAM."""
     tech = core.technology
     scale = energy_scale(tech.node_nm, core.node_nm)
-    arrays = array_j(core, stages, time.total_s / n_layers)
+    arrays = array_j(core, stages, time.group_s / work.n_layers)
     srams = buffers(core)
     access = {n: sram_access_j(srams, s) for n, s in zip(Stages._fields, stages, strict=True)}
     dram = {n: s.traffic.dram for n, s in zip(Stages._fields, stages, strict=True)}
     leakage_w = sum(b.banks * b.bank.leakage_w for b in srams)
     lanes = Units.of(core).lane * tech.controller_lane.energy_j.value * scale
-    dram_bytes = sum(dram.values()) * n_layers
+    dram_bytes = work.total(sum(dram.values()))
     device = tech.dram_energy_j_per_byte.value
     interface = tech.interface_energy_j_per_byte.value
     return Energy(
         blocks_j={
-            "dlzs": arrays["predict"] * n_layers,
-            "sads": arrays["sort"] * n_layers,
-            "kv_generation": arrays["kv_generation"] * n_layers,
-            "sufa": arrays["attention"] * n_layers,
-            "sram": sum(access.values()) * n_layers + leakage_w * time.total_s,
+            "dlzs": work.total(arrays["predict"]),
+            "sads": work.total(arrays["sort"]),
+            "kv_generation": work.total(arrays["kv_generation"]),
+            "sufa": work.total(arrays["attention"]),
+            "sram": work.total(sum(access.values())) + leakage_w * time.total_s,
             "controller": lanes * core.frequency_hz * time.total_s,
             "interface": interface * dram_bytes,
             "dram": device * dram_bytes,
         },
         stages_j={
-            name: (arrays[name] + access[name] + (device + interface) * dram[name]) * n_layers
+            name: work.total(arrays[name] + access[name] + (device + interface) * dram[name])
             for name in Stages._fields
         },
     )

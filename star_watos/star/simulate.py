@@ -25,6 +25,7 @@ class Evaluation:
     fits: "bool | NDArray[np.bool_]"
     needs: tuple[Need, ...]
     stages: Stages
+    """Of one layer of each group, [..., groups]; the rest is of all layers."""
     latency: Latency
     energy: Energy
     metrics: dict[str, Column]
@@ -33,10 +34,11 @@ class Evaluation:
 def evaluate(core: Core, work: AttentionWork, key_tile: Column) -> Evaluation:
     """Evaluate `core` on `work` for a key tile of that many keys; the tile may be a column."""
     resources = Resources.of(core)
-    stages = all_stages(resources, work, key_tile)
-    time = latency(resources, work, key_tile, stages)
-    joules = energy(core, stages, time, work.n_layers)
-    needs = buffer_needs(resources, work, key_tile)
+    tile = work.beside(key_tile)
+    stages = all_stages(resources, work, tile)
+    time = latency(resources, work, tile, stages)
+    joules = energy(core, work, stages, time)
+    needs = buffer_needs(resources, work, tile)
     fits = np.logical_and.reduce(
         np.broadcast_arrays(*(need.need_bytes <= need.have_bytes for need in needs))
     )
@@ -51,8 +53,8 @@ def _metrics(
     total_j = sum(joules.blocks_j.values())
     core_j = sum(joules.blocks_j[block] for block in CORE_BLOCKS)
     gops = work.dense_ops / time.total_s / 1e9
-    ops = sum(s.ops for s in stages) * work.n_layers
-    mac_ops = (stages.kv_generation.ops + stages.attention.ops) * work.n_layers
+    ops = work.total(sum(s.ops for s in stages))
+    mac_ops = work.total(stages.kv_generation.ops + stages.attention.ops)
     units = Units.of(core)
     peak = 2 * (units.kv_mac + units.sufa_mac) * core.frequency_hz
     return {
@@ -66,7 +68,7 @@ def _metrics(
         "energy_efficiency_gops_per_w": gops * time.total_s / total_j,
         "core_energy_efficiency_gops_per_w": gops * time.total_s / core_j,
         "area_efficiency_gops_per_mm2": gops / area,
-        "dram_bytes": sum(s.traffic.dram for s in stages) * work.n_layers,
+        "dram_bytes": work.total(sum(s.traffic.dram for s in stages)),
         "utilization": mac_ops / (peak * time.total_s),
     }
 
@@ -114,8 +116,8 @@ def document(
         name: {
             "latency_s": float(result.latency.stage_s[name]),
             "energy_j": float(result.energy.stages_j[name]),
-            "ops": float(stage.ops * work.n_layers),
-            "dram_bytes": float(stage.traffic.dram * work.n_layers),
+            "ops": float(work.total(stage.ops)),
+            "dram_bytes": float(work.total(stage.traffic.dram)),
             "utilization": float(result.latency.stage_s[name]) / time_s,
         }
         for name, stage in zip(Stages._fields, result.stages, strict=True)

@@ -1,7 +1,8 @@
 """The four stages of a core: cycles, operations and traffic of one layer.
 
 All of the work of one layer is counted; the pipeline (`pipeline.py`) then says what overlaps.
-Quantities are per layer; every argument may be a column.
+Quantities are per layer; every argument may be a column, with groups of equal layers along its
+last axis (`AttentionWork`).
 """
 
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def attention(core: Resources, work: AttentionWork, key_tile: Column) -> Stage:
     tiles = n_visits * np.maximum(steps, kept)
     join = n_visits * (work.head_dim + 1) / core.sufa_columns
     divide = work.n_heads * work.query_tiles(core.queries) * work.head_dim
-    loaded = work.n_heads * work.key_visits(core.queries) * work.kv_ratio
+    loaded = work.n_heads * work.key_visits(core.queries) * work.loaded_ratio
     rows = loaded * 2 * work.head_dim * VALUE_BYTES
     out = work.q_len * work.d_q * VALUE_BYTES
     ids = n_visits * core.queries * kept * ID_BYTES
@@ -237,7 +238,7 @@ class Need(NamedTuple):
 
 
 def buffer_needs(core: Resources, work: AttentionWork, key_tile: Column) -> tuple[Need, ...]:
-    """Bytes each SRAM must hold for a key tile, double buffered.
+    """Bytes each SRAM must hold for a key tile, double buffered, in the layer that needs most.
 
     Tokens: a query tile, two tiles of predicted keys, and two slices of tokens where whole tokens
     do not fit. Weights: two slices. Temporary: two tiles of scores and of kept identifiers, and
@@ -249,11 +250,15 @@ def buffer_needs(core: Resources, work: AttentionWork, key_tile: Column) -> tupl
     rows = 2 * (core.sufa_columns / 2) * 2 * work.head_dim * VALUE_BYTES
     scores = 2 * core.queries * (key_tile * core.score_bytes + kept * ID_BYTES)
     return (
-        Need("query and key tiles in token SRAM", held + token_slices, core.token.capacity_bytes),
+        Need(
+            "query and key tiles in token SRAM",
+            work.most(held + token_slices),
+            core.token.capacity_bytes,
+        ),
         Need(
             "weight slices in weight SRAM",
             2 * core.queries * REDUCTION_SLICE * VALUE_BYTES,
             core.weight.capacity_bytes,
         ),
-        Need("score tile in temp SRAM", scores + rows, core.temp.capacity_bytes),
+        Need("score tile in temp SRAM", work.most(scores + rows), core.temp.capacity_bytes),
     )

@@ -17,6 +17,11 @@ class AttentionWork:
     """Attention with K/V generation of all layers of a model, `q_len` queries over `seq_len` keys.
 
     Prefill has q_len = seq_len; a chunk or a speculated block has its queries at the end.
+
+    Layers that differ in what they keep are groups of equal ones along a last axis: `keep_ratio`,
+    `kv_ratio`, `load_ratio` and `n_layers` are then [groups], a key tile is put `beside` them as
+    [..., 1], and quantities of one layer are [..., groups] until `total` adds the layers up. Where
+    all layers are equal there is no such axis.
     """
 
     d_model: Column
@@ -29,6 +34,33 @@ class AttentionWork:
     keep_ratio: Column
     kv_ratio: Column
     causal: bool = True
+    load_ratio: Column | None = None
+    """Share of the keys a query tile passes over whose K, V rows it loads; or `kv_ratio`."""
+
+    @property
+    def loaded_ratio(self) -> Column:
+        """`load_ratio`, or what stands for it."""
+        return self.kv_ratio if self.load_ratio is None else self.load_ratio
+
+    def beside(self, column: Column) -> Column:
+        """Return what is the same for all layers so that it broadcasts: [...] -> [..., 1]."""
+        return _float(column)[..., np.newaxis] if np.ndim(self.n_layers) else column
+
+    def total(self, per_layer: Column) -> Column:
+        """Add up a quantity of one layer over all layers: [..., groups] -> [...].
+
+        Time as well, because layers follow one another.
+
+        >>> work = AttentionWork(1.0, np.array([1.0, 3.0]), 1.0, 1.0, 1.0, 8.0, 8.0, 1.0, 1.0)
+        >>> work.total(np.array([[10.0, 20.0]])), float(work.total(10.0))
+        (array([70.]), 40.0)
+        """
+        each = per_layer * self.n_layers
+        return np.add.reduce(each, axis=-1) if np.ndim(self.n_layers) else each
+
+    def most(self, per_layer: Column) -> Column:
+        """Return the largest over layers of a quantity of one layer: [..., groups] -> [...]."""
+        return np.maximum.reduce(per_layer, axis=-1) if np.ndim(self.n_layers) else per_layer
 
     @property
     def d_q(self) -> Column:
@@ -123,4 +155,4 @@ class AttentionWork:
         """
         attention = 2 * self.q_len * _float(self.seq_len) * self.d_q
         generation = 2 * _float(self.seq_len) * self.d_model * self.d_kv
-        return 2 * self.n_layers * (attention + generation)
+        return self.total(2 * (attention + generation))
