@@ -46,24 +46,21 @@ def simulate(
     from star_watos.cost import Overflow
     from star_watos.report.core import print_core
     from star_watos.spec import load
-    from star_watos.star import Core, document
+    from star_watos.star import Core, beyond, document, notes, workload_document
     from star_watos.star import simulate as run
 
     design = load(Core, core, "configs/cores", overrides or [])
     fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
     task = _task(fields, sparsity, _ratios(keep_ratio, kv_ratio))
     shape = task.load()
-    common.note(None if keep_ratio else task.note())
-    result = run(design, task.work(shape), tile)
+    work = task.work(shape)
+    result = run(design, work, tile)
     if isinstance(result, Overflow):
         common.does_not_fit(result)
-    workload = task.model_dump(mode="json", exclude={"sparsity"}) | {
-        "model": shape.name,
-        **task.sparsity.model_dump(mode="json", exclude={"name", "seq_len", "source"}),
-        "sparsity": task.sparsity.name,
-        "sparsity_source": task.sparsity.source,
-    }
-    report = document(design, workload, task.work(shape), result)
+    ahead = None if keep_ratio else beyond(design, task, shape, tile)
+    for text in notes(task, shape, ahead):
+        common.note(text)
+    report = document(design, workload_document(task, shape, ahead), work, result)
     if as_json:
         common.print_json(report)
     else:
@@ -85,10 +82,24 @@ def _task(fields: dict[str, Any], sparsity: str, ratios: dict[str, float]) -> "A
 
     document = common.options_document("star simulate", fields)
     document.graft(("sparsity",), read(locate(sparsity, "configs/sparsity")))
-    for key, ratio in ratios.items():
-        document.data["sparsity"][key] = ratio
-        document.marks["sparsity", key] = document.marks["sparsity",] = common.option_mark(key)
+    profile = document.data["sparsity"]
+    if isinstance(profile, dict):
+        _replace(profile, ratios)
+        for key in ratios:
+            document.marks["sparsity", key] = document.marks["sparsity",] = common.option_mark(key)
     return validate(AttentionTask, document)
+
+
+def _replace(profile: dict[str, Any], ratios: dict[str, float]) -> None:
+    """Put ratios that hold for all layers, at this length, in the place of what was measured."""
+    if ratios and profile.pop("layers", None):
+        option = common.option_mark(next(iter(ratios)))
+        common.note(f"{option} is of all layers: those of the sparsity profile are left out")
+    if ratios:
+        profile.pop("extrapolation", None)
+    if "keep_ratio" in ratios:
+        profile.pop("load_ratio", None)
+    profile.update(ratios)
 
 
 def _exploration() -> "tuple[type[Exploration], Any]":

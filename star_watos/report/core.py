@@ -24,9 +24,11 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
     name, model, sparsity = (escape(n) for n in (design["name"], work["model"], work["sparsity"]))
     console.print(
         f"[bold]{name}[/bold], {model}, {work['seq_len']:,} tokens, "
-        f"{'causal' if work['causal'] else 'full'} attention, keep ratio {work['keep_ratio']:g} "
+        f"{'causal' if work['causal'] else 'full'} attention, {_keeps(work)} "
         f"({sparsity}), key tile {design['key_tile']}"
     )
+    if work["extrapolation"] is not None:
+        console.print(_extrapolation(work))
     console.print(figures_table(_figures(metrics)))
     console.print(_stages(report))
     console.print(
@@ -39,6 +41,27 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
         )
     )
     console.print(f"bound by [bold]{report['bound']}[/bold]")
+
+
+def _keeps(work: dict[str, Any]) -> str:
+    """Return the keep ratio, or its range over the layers and the mean."""
+    by_layer = work["keep_ratio_by_layer"]
+    if by_layer is None:
+        return f"keep ratio {work['keep_ratio']:.4g}"
+    low, high = min(by_layer), max(by_layer)
+    return f"keep ratio {low:.2g} to {high:.2g} by layer, mean {work['keep_ratio']:.2g}"
+
+
+def _extrapolation(work: dict[str, Any]) -> str:
+    """Return what is known of the ratio beyond its measured length, as one line."""
+    found = work["extrapolation"]
+    known = f"keep ratio and accuracy loss {work['accuracy_loss']:g} measured up to "
+    known += f"{found['measured_seq_len']:,} tokens; beyond, "
+    if found["keep_ratio_band"] is None:
+        return f"{known}the ratio is held constant, band unknown"
+    low, high = found["keep_ratio_band"]
+    fast, slow = ("too big" if s is None else show(s, "s") for s in found["latency_s_band"])
+    return f"{known}{low:.4g} to {high:.4g}: latency {fast} to {slow}"
 
 
 def _figures(metrics: dict[str, float]) -> dict[str, str]:

@@ -1,11 +1,16 @@
 """The workload of a core: which attention, of which model, how sparse."""
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from star_watos.cost import Column
 from star_watos.spec import From, InputError, Spec
+from star_watos.star.ratios import Ratios, layer_ratios
 from star_watos.star.sparsity import Sparsity
 from star_watos.star.work import AttentionWork
 from star_watos.units import Tokens
@@ -40,26 +45,30 @@ class AttentionTask(Spec):
             raise InputError.of(self.model, text)
         return model
 
-    def work(self, model: Model) -> AttentionWork:
-        """Return the counts that the formulas take."""
+    def ratios(self, model: Model, exponent: float | None = None) -> list[Ratios]:
+        """Return what each layer of `model` keeps at this length; see `layer_ratios`."""
+        return layer_ratios(self.sparsity, model.n_layers, self.seq_len, exponent)
+
+    def work(self, model: Model, exponent: float | None = None) -> AttentionWork:
+        """Return the counts that the formulas take, equal layers as one group."""
+        groups = Counter(self.ratios(model, exponent))
+        keep, kv, load = (_column(ratios) for ratios in zip(*groups, strict=True))
         return AttentionWork(
             d_model=float(model.d_model),
-            n_layers=float(model.n_layers),
+            n_layers=_column(groups.values()),
             n_heads=float(model.n_heads),
             n_kv_heads=float(model.n_kv_heads),
             head_dim=float(model.head_dim),
             seq_len=float(self.seq_len),
             q_len=float(self.queries or self.seq_len),
-            keep_ratio=self.sparsity.keep_ratio,
-            kv_ratio=self.sparsity.kv_ratio,
+            keep_ratio=keep,
+            kv_ratio=kv,
+            load_ratio=load,
             causal=self.causal,
         )
 
-    def note(self) -> str | None:
-        """Return a warning where the profile is used beyond the length it was measured at."""
-        if self.seq_len <= self.sparsity.seq_len:
-            return None
-        return (
-            f"keep ratio {self.sparsity.keep_ratio:g} was measured up to "
-            f"{self.sparsity.seq_len:,} tokens and is held constant up to {self.seq_len:,}"
-        )
+
+def _column(values: Iterable[float]) -> Column:
+    """Return one number as itself, more than one as a column."""
+    first, *rest = map(float, values)
+    return np.array([first, *rest]) if rest else first

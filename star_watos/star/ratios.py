@@ -1,0 +1,55 @@
+"""From a sparsity profile to the ratios of each layer of a model at a length."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from star_watos.star.sparsity import Sparsity
+
+
+class Ratios(NamedTuple):
+    """What a layer keeps, generates and loads; shares in (0, 1]."""
+
+    keep_ratio: float
+    kv_ratio: float
+    load_ratio: float
+
+
+def layer_ratios(
+    profile: Sparsity, n_layers: int, seq_len: int, exponent: float | None = None
+) -> list[Ratios]:
+    """Return the ratios of each of `n_layers` layers, first to last.
+
+    Layer i of n takes layer floor(i m / n) of the profile's m: the same relative depth. A profile
+    without layers is one layer that stands for all. `exponent` replaces that of the profile's
+    extrapolation, which acts beyond the measured length only.
+    """
+    own = [Ratios(r.keep_ratio, r.kv_ratio, r.load_ratio) for r in profile.layers]
+    own = own or [Ratios(profile.keep_ratio, profile.kv_ratio, profile.loaded)]
+    if profile.extrapolation is not None and seq_len > profile.seq_len:
+        power = profile.extrapolation.exponent if exponent is None else exponent
+        factor = (seq_len / profile.seq_len) ** power
+        own = [_scaled(ratios, factor, 1 / seq_len) for ratios in own]
+    return [own[i * len(own) // n_layers] for i in range(n_layers)]
+
+
+def _scaled(ratios: Ratios, factor: float, least: float) -> Ratios:
+    """Return `ratios` times `factor`, from `least` (one key) to 1 (all of them).
+
+    >>> _scaled(Ratios(0.1, 0.25, 0.5), 0.5, 1 / 8), _scaled(Ratios(0.25, 0.5, 0.75), 2.0, 1 / 8)
+    (Ratios(keep_ratio=0.125, kv_ratio=0.125, load_ratio=0.25),
+     Ratios(keep_ratio=0.5, kv_ratio=1.0, load_ratio=1.0))
+    """
+    return Ratios(*(min(max(ratio * factor, least), 1.0) for ratio in ratios))
+
+
+def mean(layers: Iterable[Ratios]) -> Ratios:
+    """Return the mean over layers; of equal ones exactly their own.
+
+    >>> mean([Ratios(0.1, 0.25, 0.25)] * 3 + [Ratios(0.5, 0.75, 0.25)]).kv_ratio
+    0.375
+    """
+    groups = Counter(layers)
+    weights = [count / groups.total() for count in groups.values()]
+    columns = zip(*groups, strict=True)
+    return Ratios(*(sum(w * r for w, r in zip(weights, c, strict=True)) for c in columns))
