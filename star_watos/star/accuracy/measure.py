@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from star_watos.star.accuracy.setting import Setting, places
 from star_watos.star.accuracy.tally import Tally, tally
 from star_watos.star.accuracy.tile import Where, heads_of
-from star_watos.star.algorithms import Operations, Prepared
+from star_watos.star.algorithms import Method, Operations, Predictor, Prepared
 from star_watos.tensors import AttentionInput
 from star_watos.tensors.attention import Floats, blocks
+
+
+class Predictions(NamedTuple):
+    """Operations of a whole layer's prediction."""
+
+    chosen: Operations
+    int4: Operations
+    """By 4-bit multiplication in its place."""
+    exact: Operations
+    """K and the scores computed exactly in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +35,7 @@ class LayerTally:
     tally: Tally
     generated: float
     """Share of the tokens that some query of the heads on a K/V head keeps, mean of K/V heads."""
-    prediction: Operations
-    """Of the predictor, for the whole layer."""
+    predictions: Predictions
     head_dim: int
 
 
@@ -62,9 +71,10 @@ def measure_layer(
         output[group * given.group : (group + 1) * given.group, queries] = measured.dense
         needed[:, group, :keys] |= measured.needed
         tallies = [a + b for a, b in zip(tallies, measured.tallies, strict=True)]
-    prediction = setting.predictor.operations(given, tallies[0].seen)
+    predictors = (setting.predictor, Predictor(Method.INT4), Predictor(Method.EXACT))
+    predictions = Predictions(*(p.operations(given, tallies[0].seen) for p in predictors))
     return output, [
-        LayerTally(given.layer, ratio, total, float(keys.mean()), prediction, given.q.shape[2])
+        LayerTally(given.layer, ratio, total, float(keys.mean()), predictions, given.q.shape[2])
         for ratio, total, keys in zip(keep_ratios, tallies, needed, strict=True)
     ]
 

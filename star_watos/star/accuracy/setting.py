@@ -20,6 +20,11 @@ class Setting:
     query_tile: int = 128
     """Queries that a core serves at once."""
 
+    @property
+    def sorter_name(self) -> str:
+        """`sads`, or `full` where one segment is the whole row."""
+        return "full" if self.sorter.segments == 1 else "sads"
+
 
 def places(keep_ratio: float, seq_len: int) -> int:
     """Return k, the keys that a query may keep: ceil(keep_ratio * seq_len).

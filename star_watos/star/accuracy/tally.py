@@ -1,7 +1,7 @@
 """What is counted on a query tile; tallies add up over heads and tiles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Tally:
     """Keys that query tiles pass over, K/V head by K/V head."""
     group_loads: float = 0.0
     """Of those, keys that some row of some query head keeps."""
-    segments: float | NDArray[np.float64] = 0.0
+    segments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
     """Kept pairs by part of the row, first to last."""
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -93,7 +93,7 @@ def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
     counts = mask_counts(kept, head.sorted.tiles, head.q.shape[1])
     choices = np.flatnonzero((own < head.seen) | (k >= head.seq_len))
     attended = head.star(kept)
-    return _accuracy(head, kept, attended, choices) + Tally(
+    return _accuracy(head, kept, k, attended, choices) + Tally(
         saturated=float(attended.saturated),
         updates=float(max_updates(attended.references, predicted_order(attended))),
         rows=float(len(kept)),
@@ -109,11 +109,13 @@ def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
     )
 
 
-def _accuracy(head: Head, kept: Mask, attended: SufaAttended, rows: NDArray[np.intp]) -> Tally:
-    """Return recall, mass and error over `rows`."""
+def _accuracy(
+    head: Head, kept: Mask, k: int, attended: SufaAttended, rows: NDArray[np.intp]
+) -> Tally:
+    """Return recall of the exact top-k, mass and error over `rows`."""
     if rows.size == 0:
         return Tally()
-    own = kept.sum(axis=1)
+    own = kept_per_row(k, head.seen)
     found = (kept & head.exact.top(own)).sum(axis=1) / own
     mass = np.einsum("rk,rk->r", head.weights, kept)
     sparse, dense = attended.output[rows], head.dense[rows].astype(np.float64)

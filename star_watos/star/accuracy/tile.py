@@ -41,6 +41,7 @@ class Head:
         self._shown = visible(where.queries, where.keys, causal=given.causal)
         self.seen: NDArray[np.int64] = self._shown.sum(axis=1)
         self._predict = partial(prepared.scores, head, where.queries, where.keys)
+        self._unit = float(prepared.unit[head])
         self._setting = setting
 
     @cached_property
@@ -73,7 +74,7 @@ class Head:
     @cached_property
     def sorted(self) -> SortedRows:
         """The predicted scores, ranked by segment."""
-        return SortedRows(self.predicted, self._setting.sorter)
+        return SortedRows(self.predicted, self._setting.sorter, self._unit)
 
     def kept(self, k: int) -> Mask:
         """Return the keys [rows, keys] that the core keeps when a query may keep `k`."""

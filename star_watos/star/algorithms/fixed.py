@@ -56,16 +56,16 @@ def truncate(values: Integers, drop: int) -> Integers:
     return values if drop == 0 else np.floor(values * 2.0**-drop)
 
 
-def narrow(values: Integers, bits: int, axis: tuple[int, ...] | None = None) -> Integers:
-    """Return `values` cut to `bits` signed bits by one right shift that the largest one sets.
+def narrow(wide: Fixed, bits: int, axis: tuple[int, ...] | None = None) -> Fixed:
+    """Return `wide` cut to `bits` signed bits by one right shift that the largest value sets.
 
     The shift is common to all values, or to those along `axis`.
 
-    >>> narrow(np.array([1000.0, -3.0]), 8).tolist()
-    [125.0, -1.0]
+    >>> cut = narrow(Fixed(np.array([1000.0, -3.0]), np.array(1.0)), 8)
+    >>> cut.values.tolist(), float(cut.scale)
+    ([125.0, -1.0], 8.0)
     """
-    largest = np.max(np.abs(values), axis=axis, keepdims=axis is not None)
+    largest = np.max(np.abs(wide.values), axis=axis, keepdims=axis is not None)
     _, length = np.frexp(largest)
     drop = np.maximum(length - (bits - 1), 0)
-    cut: Integers = np.floor(np.ldexp(values, -drop))
-    return cut
+    return Fixed(np.floor(np.ldexp(wide.values, -drop)), np.ldexp(wide.scale, drop))

@@ -11,11 +11,20 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.star.algorithms.fixed import Integers, excess_bits, narrow, quantize, truncate
+from star_watos.star.algorithms.fixed import (
+    Fixed,
+    Integers,
+    excess_bits,
+    narrow,
+    quantize,
+    truncate,
+)
 from star_watos.star.algorithms.leading_zero import Snap, snap
 from star_watos.star.algorithms.operations import Operations
 from star_watos.tensors import AttentionInput, Rotation
 
+PER_HEAD = (1, 2)
+"""Axes of [heads, seq_len, head_dim] that share a scale."""
 ANGLE_BITS = 14
 """Fraction bits of the sines and cosines that turn K^: 16-bit numbers that reach 1."""
 
@@ -77,40 +86,48 @@ class Predictor:
         """
         match self.method:
             case Method.EXACT:
-                return Prepared(given.q.astype(np.float64), given.k.astype(np.float64), None)
+                return Prepared.exactly(given)
             case Method.INT4:
-                keys = quantize(self._keys(given, 4, 4), 4, axis=(1, 2)).values
-                return self._prepared(quantize(given.q, 4, axis=(1, 2)).values, keys)
+                q = quantize(given.q, 4, axis=PER_HEAD)
+                keys = self._keys(given, 4, 4)
+                again = quantize(keys.values, 4, axis=PER_HEAD)
+                return self._prepared(q, Fixed(again.values, again.scale * keys.scale))
             case Method.DLZS | Method.SLZS:
+                q = quantize(given.q, self.query_bits, axis=PER_HEAD)
                 keys = self._keys(given, self.token_bits, self.weight_bits)
-                q = quantize(given.q, self.query_bits, axis=(1, 2)).values
                 both = self.method is Method.SLZS
                 snap_q = both or self.encode is Encode.QUERY
                 snap_k = both or self.encode is Encode.KEY
                 return self._prepared(
-                    snap(q, self.snap) if snap_q else q, snap(keys, self.snap) if snap_k else keys
+                    self._snapped(q) if snap_q else q, self._snapped(keys) if snap_k else keys
                 )
             case _:
                 assert_never(self.method)
 
-    def _keys(self, given: AttentionInput, token_bits: int, weight_bits: int) -> Integers:
-        """Return K^ [G, seq_len, head_dim]: phase 1, cut to `key_bits`, then rotated."""
-        x = quantize(given.x, token_bits).values
-        w = quantize(given.w_k, weight_bits, axis=(1, 2)).values
-        if self.method in {Method.DLZS, Method.SLZS}:
-            w = snap(w, self.snap)
-        if self.method is Method.SLZS:
-            x = snap(x, self.snap)
-        keys = narrow(x @ w.swapaxes(1, 2), self.key_bits, axis=(1, 2))
-        return keys if given.rotation is None else rotate(keys, given.rotation)
+    def _snapped(self, x: Fixed) -> Fixed:
+        return Fixed(snap(x.values, self.snap), x.scale)
 
-    def _prepared(self, q: Integers, keys: Integers) -> "Prepared":
+    def _keys(self, given: AttentionInput, token_bits: int, weight_bits: int) -> Fixed:
+        """Return K^ [G, seq_len, head_dim]: phase 1, cut to `key_bits`, then rotated."""
+        x, w = quantize(given.x, token_bits), quantize(given.w_k, weight_bits, axis=PER_HEAD)
+        if self.method in {Method.DLZS, Method.SLZS}:
+            w = self._snapped(w)
+        if self.method is Method.SLZS:
+            x = self._snapped(x)
+        wide = Fixed(x.values @ w.values.swapaxes(1, 2), x.scale * w.scale)
+        keys = narrow(wide, self.key_bits, axis=PER_HEAD)
+        if given.rotation is None:
+            return keys
+        return Fixed(rotate(keys.values, given.rotation), keys.scale)
+
+    def _prepared(self, q: Fixed, keys: Fixed) -> "Prepared":
         """Return the operands with the bits each head drops: no score can exceed |q| |k|."""
-        group = len(q) // len(keys)
-        q_most = np.sqrt(np.square(q).sum(axis=2)).max(axis=1)
-        k_most = np.sqrt(np.square(keys).sum(axis=2)).max(axis=1).repeat(group)
-        drop = tuple(excess_bits(most, self.score_bits) for most in q_most * k_most)
-        return Prepared(q, keys, drop)
+        group = len(q.values) // len(keys.values)
+        k_most = _longest(keys.values).repeat(group)
+        most = _longest(q.values) * k_most
+        drop = np.array([excess_bits(each, self.score_bits) for each in most])
+        unit = q.scale.ravel() * keys.scale.ravel().repeat(group) * 2.0**drop
+        return Prepared(q.values, keys.values, drop, unit * q.values.shape[2] ** -0.5)
 
     def operations(self, given: AttentionInput, scores: float) -> Operations:
         """Return the operations of both phases for a layer with `scores` predicted scores.
@@ -143,8 +160,16 @@ class Prepared:
     """[H, seq_len, head_dim]"""
     keys: Integers
     """[G, seq_len, head_dim]"""
-    drop: tuple[int, ...] | None
+    drop: NDArray[np.int64] | None
     """Low bits that each head's scores lose; None where they are not integers."""
+    unit: NDArray[np.float64]
+    """Of each head's scores: what 1 means in Q K^T / sqrt(head_dim)."""
+
+    @classmethod
+    def exactly(cls, given: AttentionInput) -> "Prepared":
+        """Return Q and K as they are."""
+        unit = np.full(len(given.q), given.q.shape[2] ** -0.5)
+        return cls(given.q.astype(np.float64), given.k.astype(np.float64), None, unit)
 
     def scores(self, head: int, queries: slice, keys: int) -> NDArray[np.float32]:
         """Return A^ [queries, keys] of one head over the first `keys` keys.
@@ -154,8 +179,14 @@ class Prepared:
         group = head // (len(self.q) // len(self.keys))
         products = self.q[head, queries] @ self.keys[group, :keys].T
         if self.drop is not None:
-            products = truncate(products, self.drop[head])
+            products = truncate(products, int(self.drop[head]))
         return products.astype(np.float32)
+
+
+def _longest(vectors: Integers) -> Integers:
+    """Return the largest norm [heads] of vectors [heads, seq_len, head_dim]."""
+    longest: Integers = np.sqrt(np.square(vectors).sum(axis=2)).max(axis=1)
+    return longest
 
 
 def rotate(keys: Integers, rotation: Rotation) -> Integers:

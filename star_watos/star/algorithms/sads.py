@@ -29,7 +29,9 @@ class Sads:
     segments: int = 8
     layout: Layout = Layout.STRIDED
     radius: float | None = None
-    """In units of the scores; None clips nothing. The papers print no value."""
+    """In Q K^T / sqrt(d), of which e^-radius is the softmax; None clips nothing.
+
+    The papers print no value."""
     inputs: int = 16
     survivors: int = 4
 
@@ -37,8 +39,9 @@ class Sads:
 class SortedRows:
     """Rows of predicted scores of one query tile, each segment ranked once."""
 
-    def __init__(self, scores: NDArray[Any], sorter: Sads) -> None:
-        """Rank the segments of `scores` [rows, keys]; a hidden key scores -inf."""
+    def __init__(self, scores: NDArray[Any], sorter: Sads, unit: float = 1.0) -> None:
+        """Rank the segments of `scores` [rows, keys], counted in `unit`; a hidden key is -inf."""
+        self._radius = None if sorter.radius is None else sorter.radius / unit
         self.tiles = tiles(sorter.layout, scores.shape[1], sorter.segments)
         self._sorter = sorter
         self._scores = scores
@@ -80,22 +83,25 @@ class SortedRows:
         mask = np.empty(self._scores.shape, dtype=bool)
         best = np.full(len(mask), -np.inf)
         for ranking, tile, places in zip(self._rankings, self.tiles, quota.T, strict=True):
-            if self._sorter.radius is None:
+            if self._radius is None:
                 mask[:, tile] = ranking.top(places)
             else:
-                mask[:, tile] = self._within_radius(ranking.scores, places, best)
+                mask[:, tile] = self._within_radius(ranking.scores, places, best, self._radius)
                 best = np.maximum(best, ranking.scores.max(axis=1))
         return mask
 
     def _within_radius(
-        self, scores: NDArray[Any], places: NDArray[np.int64], best: NDArray[Any]
+        self,
+        scores: NDArray[Any],
+        places: NDArray[np.int64],
+        best: NDArray[Any],
+        radius: float,
     ) -> NDArray[np.bool_]:
         """Return a segment's kept keys under the radius rule; `best` [rows] is what came before.
 
         The first pass compares a key with the best of the steps before its own; later passes, which
         find the next survivors each, know the best of the whole segment.
         """
-        radius = self._sorter.radius
         threshold = _running_best(scores, best, self._sorter) - radius
         first_places = np.minimum(places, self._sorter.survivors)
         first = _top_of(scores, scores >= threshold, first_places)
