@@ -10,7 +10,7 @@ import star_watos
 PACKAGE = Path(star_watos.__file__).parent
 LEVELS = (
     {"errors"},
-    {"units"},
+    {"units", "files"},
     {"cost"},
     {"spec"},
     {"technology", "workload", "fabric", "tensors"},

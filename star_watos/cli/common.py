@@ -1,10 +1,13 @@
 """What all commands share: help, version, errors to exit codes, JSON on stdout."""
 
+import difflib
 import io
 import json
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from star_watos.spec import Document, Spec
     from star_watos.validate.published import Comparison
 
-DONE, WRONG_INPUT, NOTHING_FITS = 0, 2, 4
+DONE, WRONG_INPUT, NOTHING_FITS, INTERRUPTED = 0, 2, 4, 130
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Overrides = Annotated[
@@ -103,6 +106,37 @@ def options_document(command: str, fields: dict[str, Any]) -> "Document":
     return Document(given, marks | {(): Mark(command)})
 
 
+E = TypeVar("E", bound=StrEnum)
+
+
+def choice(option: str, value: str, kind: type[E]) -> E:
+    """Return the member of `kind` that an option names; `InputError` with the nearest one."""
+    known = [member.value for member in kind]
+    if value in known:
+        return kind(value)
+    near = difflib.get_close_matches(value[:40], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError.of(option, f"expected one of {', '.join(known)}, got {value[:40]!r}{hint}")
+
+
+@contextmanager
+def interruptible(what: str) -> Iterator[None]:
+    """On Ctrl-C say `what` is lost, and stop with the exit code for it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: {what}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Show on stderr how many of how many are done, where that is a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\r{done:,} of {total:,} {what}{end}")
+        sys.stderr.flush()
+
+
 def note(text: str | None) -> None:
     """Say something that is not the result, on stderr."""
     if text:
@@ -111,7 +145,12 @@ def note(text: str | None) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print the one JSON document of a command."""
-    typer.echo(json.dumps(document, indent=2, allow_nan=False))
+    typer.echo(json_text(document))
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """Return a document as JSON that any reader takes."""
+    return json.dumps(document, indent=2, allow_nan=False)
 
 
 def show_comparisons(schema: str, rows: "list[Comparison]", *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from star_watos.cli import common, exploring
+from star_watos.cli.accuracy import add_accuracy
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration
@@ -109,6 +110,7 @@ def _exploration() -> "tuple[type[Exploration], Any]":
 
 
 exploring.add_explore(app, _exploration)
+add_accuracy(app)
 
 
 @app.command()

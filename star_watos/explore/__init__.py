@@ -2,7 +2,7 @@
 
 from star_watos.explore.front import Sense, hypervolume, non_dominated, signs_of
 from star_watos.explore.gate import Gate
-from star_watos.explore.problem import Outcome, Parameters, Problem, Row, Scalar
+from star_watos.explore.problem import Outcome, Parameters, Problem, Row
 from star_watos.explore.progress import Tally
 from star_watos.explore.run import Result, explore
 from star_watos.explore.search import Stop
@@ -20,7 +20,6 @@ __all__ = [
     "Result",
     "Row",
     "Sampler",
-    "Scalar",
     "Search",
     "Sense",
     "Space",

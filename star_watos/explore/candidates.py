@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from star_watos.explore.problem import Parameters, Scalar
+from star_watos.explore.problem import Parameters
 from star_watos.explore.space import Axis
 from star_watos.explore.sweep import Exploration
+from star_watos.files import Scalar
 from star_watos.spec import (
     Document,
     InputError,

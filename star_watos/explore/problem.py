@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from star_watos.cost import Overflow
+from star_watos.files import Scalar
 
-Scalar: TypeAlias = str | int | float | bool
 Parameters: TypeAlias = dict[str, Scalar]
 """Key path of a hardware parameter -> its value."""
 Row: TypeAlias = dict[str, Scalar]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, Overflow
 from star_watos.explore.front import non_dominated, signs_of
-from star_watos.explore.problem import Outcome, Row, Scalar
+from star_watos.explore.problem import Outcome, Row
 from star_watos.explore.sweep import Exploration
+from star_watos.files import Scalar
 
 
 def spread(columns: Mapping[str, Column], rows: int) -> dict[str, NDArray[Any]]:

@@ -10,13 +10,14 @@ from star_watos.explore import files
 from star_watos.explore.front import Sense, Values
 from star_watos.explore.gate import Gate, check, stored_front
 from star_watos.explore.manifest import origin
-from star_watos.explore.problem import Problem, Row, Scalar
+from star_watos.explore.problem import Problem, Row
 from star_watos.explore.progress import Part, Stopwatch, Tally, live_view
 from star_watos.explore.sampler import proposer
 from star_watos.explore.search import Session, Stop
 from star_watos.explore.space import Space
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.workers import evaluator, uninterrupted
+from star_watos.files import Folder, Scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def explore(
     space = Space.of(sweep.space)
     with watch.timing(Part.SAMPLER):
         asker = proposer(sweep, space, baseline)
-    folder = files.Folder(out, force=force)
+    folder = Folder(out, files.NAMES, force=force)
     deadline = None if time_limit_s is None else watch.started + time_limit_s
     session = Session(sweep, space, asker, folder, watch, deadline)
     with evaluator(problem, jobs) as evaluate, live_view() as view:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from star_watos.explore.front import signs_of
 from star_watos.explore.neighbours import Neighbourhood
-from star_watos.explore.problem import Scalar
 from star_watos.explore.record import Record, State
 from star_watos.explore.space import Axis, Point, Space
 from star_watos.explore.sweep import Exploration, Sampler, Search
+from star_watos.files import Scalar
 
 if TYPE_CHECKING:
     import optuna

@@ -16,6 +16,7 @@ from star_watos.explore.sampler import Proposer
 from star_watos.explore.space import Point, Space
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.workers import Deadline, Evaluate, uninterrupted
+from star_watos.files import Folder
 
 FRONT_EVERY_S = 10.0
 """How often the front so far is written, so that a kill loses little of it."""
@@ -37,7 +38,7 @@ class Session:
         sweep: Exploration,
         space: Space,
         proposer: Proposer,
-        folder: files.Folder,
+        folder: Folder,
         watch: Stopwatch,
         deadline: Deadline = None,
     ) -> None:

@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from star_watos.explore.problem import Parameters, Scalar
+from star_watos.explore.problem import Parameters
+from star_watos.files import Scalar
 from star_watos.spec import Spec
 
 MAX_VALUES = 100_000

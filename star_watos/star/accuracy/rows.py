@@ -29,8 +29,8 @@ RATIOS = (
     "star_to_dense",
     "rass_to_in_order",
 )
-"""Weighted operations of one way over those of another; `sufa` and `descending` without the
-products Q Kᵀ and S V, which every way has."""
+"""Weighted operations of one way over those of another; of SU-FA and its references without what
+all of them have, the products Q Kᵀ and S V and the final division."""
 
 
 def row(measured: LayerTally, setting: Setting) -> Row:
@@ -40,7 +40,7 @@ def row(measured: LayerTally, setting: Setting) -> Row:
         "layer": measured.layer,
         "keep_ratio": measured.keep_ratio,
         "predictor": setting.predictor.method.value,
-        "sorter": setting.sorter_name,
+        "sorter": setting.sorting.value,
         "recall": t.found / t.choices,
         "mass_kept": t.mass / t.choices,
         "rel_l2": (t.error / t.size) ** 0.5,
@@ -51,10 +51,15 @@ def row(measured: LayerTally, setting: Setting) -> Row:
         "group_load_ratio": t.group_loads / t.group_visited,
         "saturated_share": t.saturated / t.pairs,
         "segments": (t.segments / t.pairs).tolist(),
-        "ops": {name: ops.as_dict() for name, ops in _operations(measured).items()}
+        "ops": {name: _counts(ops) for name, ops in _operations(measured).items()}
         | {"loads": {"rass": t.loads, "in_order": t.in_order, "visited": t.visited}},
         "ratios": _ratios(measured),
     }
+
+
+def _counts(operations: Operations) -> dict[str, float]:
+    """Return the kinds of operations that there are any of."""
+    return {kind: count for kind, count in operations.as_dict().items() if count}
 
 
 def _operations(measured: LayerTally) -> dict[str, Operations]:
@@ -80,9 +85,10 @@ def _ratios(measured: LayerTally) -> dict[str, float]:
     """Return `RATIOS`."""
     t, weights = measured.tally, load_complexity().weights
     cost = {name: ops.weighted(weights) for name, ops in _operations(measured).items()}
-    products = t.work(measured.head_dim).macs.weighted(weights)
+    work = t.work(measured.head_dim)
+    common = (work.macs + work.divisions).weighted(weights)
     sufa, flash2, ascending, descending = (
-        cost[name] - products for name in ("sufa", "flash2", "sufa_ascending", "sufa_descending")
+        cost[name] - common for name in ("sufa", "flash2", "sufa_ascending", "sufa_descending")
     )
     values = (
         cost["predict"] / cost["predict_int4"],

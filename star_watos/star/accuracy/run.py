@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,48 +53,64 @@ class Run:
             def attend(given: AttentionInput) -> Floats:
                 output, measured = measure_layer(given, self.setting, keep_ratios, pool)
                 tallies.extend(measured)
-                self.progress("layers measured", given.layer + 1, self.model.n_layers)
                 return output
 
-            self.model.forward(self.tokens, attend)
+            self.model.forward(self.tokens, self._told("layers measured", _by_tile(attend)))
         return tallies
 
     def perplexities(self, keep_ratios: Sequence[float]) -> Perplexities:
         """Return the perplexities with layer i at `keep_ratios[i]`; `InputError` for an encoder."""
+        with self._workers() as pool:
+            exact = attends.exact_top_k(keep_ratios, self.setting, pool)
+            star = attends.star(keep_ratios, self.setting, pool)
+            return Perplexities(
+                dense=self._dense,
+                exact_topk=self._perplexity("exact top-k", _by_tile(exact)),
+                star=self._perplexity("STAR", _by_tile(star)),
+            )
+
+    @cached_property
+    def _dense(self) -> float:
+        return self._perplexity("dense attention", dense)
+
+    def _perplexity(self, name: str, attend: Attend) -> float:
         if not isinstance(self.model, Llama):
             text = "is an encoder: perplexity needs a model that predicts the next token"
             raise InputError.of(self.model.name, text)
-        with self._workers() as pool:
-            return Perplexities(
-                *(
-                    self.model.perplexity(self.tokens, self._told(name, attend))
-                    for name, attend in (
-                        ("dense", dense),
-                        ("exact top-k", attends.exact_top_k(keep_ratios, self.setting, pool)),
-                        ("star", attends.star(keep_ratios, self.setting, pool)),
-                    )
-                )
-            )
+        return self.model.perplexity(self.tokens, self._told(f"layers, {name}", attend))
 
-    def _told(self, name: str, attend: Attend) -> Attend:
+    def _told(self, what: str, attend: Attend) -> Attend:
+        """Return `attend`, which tells how far it is."""
+
         def told(given: AttentionInput) -> Floats:
             output = attend(given)
-            self.progress(f"layers, perplexity with {name}", given.layer + 1, self.model.n_layers)
+            self.progress(what, given.layer + 1, self.model.n_layers)
             return output
 
         return told
 
     @contextmanager
     def _workers(self) -> Iterator[Executor]:
-        """Yield threads that take tiles; BLAS keeps to one thread, or it would fight with them."""
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415 (extra `models`)
-
-        with threadpool_limits(limits=1), ThreadPoolExecutor(self.jobs) as pool:
+        """Yield threads that take tiles; what an error or Ctrl-C leaves undone is dropped."""
+        with ThreadPoolExecutor(self.jobs) as pool:
             try:
                 yield pool
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def _by_tile(attend: Attend) -> Attend:
+    """Return `attend` with BLAS kept to one thread: the tiles' own threads would fight with it."""
+    from threadpoolctl import ThreadpoolController  # noqa: PLC0415 (extra `models`)
+
+    controller = ThreadpoolController()
+
+    def alone(given: AttentionInput) -> Floats:
+        with controller.limit(limits=1):
+            return attend(given)
+
+    return alone
 
 
 def read_tokens(model: RealModel, text: Text, seq_len: int) -> NDArray[np.int64]:

@@ -2,11 +2,28 @@
 
 import math
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.star.algorithms import Arithmetic, Predictor, Sads
+
+
+class Sorter(StrEnum):
+    """How much of a row is sorted at once."""
+
+    SADS = "sads"
+    """Its segments, each for itself."""
+    FULL = "full"
+    """The whole row: one segment."""
+
+
+class Numbers(StrEnum):
+    """What SU-FA computes with."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +38,9 @@ class Setting:
     """Queries that a core serves at once."""
 
     @property
-    def sorter_name(self) -> str:
-        """`sads`, or `full` where one segment is the whole row."""
-        return "full" if self.sorter.segments == 1 else "sads"
+    def sorting(self) -> Sorter:
+        """Whether a segment is the whole row."""
+        return Sorter.FULL if self.sorter.segments == 1 else Sorter.SADS
 
 
 def places(keep_ratio: float, seq_len: int) -> int:

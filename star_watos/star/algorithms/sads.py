@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from star_watos.cost import Column
 from star_watos.star.algorithms.segments import Layout, quotas, tiles
 from star_watos.star.algorithms.sorter import (
+    INPUTS,
+    SURVIVORS,
     comparators_per_step,
     full_sort_comparators,
     passes,
@@ -32,8 +34,14 @@ class Sads:
     """In Q K^T / sqrt(d), of which e^-radius is the softmax; None clips nothing.
 
     The papers print no value."""
-    inputs: int = 16
-    survivors: int = 4
+    inputs: int = INPUTS
+    survivors: int = SURVIVORS
+
+    def __str__(self) -> str:
+        """Return the sorter in one line."""
+        clipped = "" if self.radius is None else f", radius {self.radius:g}"
+        how = "whole rows" if self.segments == 1 else f"{self.segments} {self.layout} segments"
+        return f"{how}, {self.inputs}-to-{self.survivors} sorters{clipped}"
 
 
 class SortedRows:

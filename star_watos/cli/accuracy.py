@@ -1,0 +1,221 @@
+"""`star accuracy`: its options, and what it does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from star_watos.cli import common
+from star_watos.errors import InputError
+
+if TYPE_CHECKING:
+    from star_watos.star.accuracy import Accuracy, Run, Setting
+    from star_watos.star.sparsity import Sparsity
+
+TABLE, DOCUMENT = "accuracy.csv", "accuracy.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithms:
+    """The options that say which algorithms are measured."""
+
+    predictor: str
+    snap: str
+    encode: str
+    score_bits: int
+    sorter: str
+    segments: int
+    layout: str
+    radius: float | None
+    arithmetic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """The options that say what is written."""
+
+    out: Path | None
+    force: bool
+    profile: Path | None
+    target_mass: float
+    beside: list[str] | None
+
+
+def add_accuracy(app: typer.Typer) -> None:
+    """Give `app` the command."""
+
+    @app.command()
+    def accuracy(
+        model: Annotated[
+            str, typer.Option(help="Real weights: smollm2, minilm, or a Llama-family .gguf file.")
+        ] = "smollm2",
+        text: Annotated[
+            Path | None, typer.Option(help="UTF-8 text; Python's own prose when left out.")
+        ] = None,
+        seq_len: Annotated[
+            str, typer.Option(metavar="TOKENS", help="Tokens of the text that are read.")
+        ] = "2k",
+        keep: Annotated[
+            str, typer.Option(metavar="RATIO,...", help="Keep ratios k / seq_len, in (0, 1].")
+        ] = "0.05,0.1,0.2",
+        predictor: Annotated[str, typer.Option(help="dlzs, slzs, int4 or exact.")] = "dlzs",
+        snap: Annotated[str, typer.Option(help="floor or nearest power of two.")] = "floor",
+        encode: Annotated[
+            str, typer.Option(help="Operand of dlzs that is encoded: query or key.")
+        ] = "query",
+        score_bits: Annotated[
+            int, typer.Option(min=2, max=24, help="Bits kept of a predicted score.")
+        ] = 8,
+        sorter: Annotated[str, typer.Option(help="sads, or full (whole rows, exactly).")] = "sads",
+        segments: Annotated[int, typer.Option(min=1, max=4096, help="Segments of a row.")] = 8,
+        layout: Annotated[
+            str, typer.Option(help="Of segments: strided, contiguous or adaptive.")
+        ] = "strided",
+        radius: Annotated[
+            float | None,
+            typer.Option(min=0, help="Keys further below the best score so far are clipped."),
+        ] = None,
+        arithmetic: Annotated[
+            str, typer.Option(help="Of SU-FA: integer (16 bit) or float (64 bit).")
+        ] = "integer",
+        perplexity: Annotated[
+            bool, typer.Option("--perplexity", help="Also run the model end to end.")
+        ] = False,
+        save_profile: Annotated[
+            Path | None, typer.Option(help="Write a sparsity profile (YAML); runs end to end.")
+        ] = None,
+        target_mass: Annotated[
+            float, typer.Option(min=0, max=1, help="Softmax mass each layer of a profile keeps.")
+        ] = 0.95,
+        extrapolate_with: Annotated[
+            list[str] | None,
+            typer.Option(metavar="PROFILE", help="Profile at another length; repeatable."),
+        ] = None,
+        jobs: Annotated[
+            int, typer.Option(min=0, max=1024, help="Threads; 0 is one a core.", show_default="all")
+        ] = 0,
+        out: Annotated[
+            Path | None, typer.Option(help=f"Folder for {TABLE} and {DOCUMENT}.")
+        ] = None,
+        force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.")] = False,
+        as_json: common.Json = False,
+    ) -> None:
+        """Run the algorithms on a real model: what they find, keep, cost and change."""
+        chosen = Algorithms(
+            predictor, snap, encode, score_bits, sorter, segments, layout, radius, arithmetic
+        )
+        saving = Saving(out, force, save_profile, target_mass, extrapolate_with)
+        ratios = _ratios(keep)
+        run = _run(model, text, seq_len, _setting(chosen), jobs)
+        with common.interruptible("nothing was written"):
+            _accuracy(run, ratios, saving, perplexity=perplexity, as_json=as_json)
+
+
+def _accuracy(
+    run: "Run", ratios: list[float], saving: Saving, *, perplexity: bool, as_json: bool
+) -> None:
+    """Measure, save and print."""
+    from star_watos.report.accuracy import print_accuracy
+    from star_watos.star.accuracy import measure
+
+    shorter = _profiles(saving.beside or [])
+    folder = _folder(saving)
+    result = measure(run, ratios, perplexity=perplexity)
+    if saving.profile is not None:
+        _save_profile(saving.profile, run, result, saving.target_mass, shorter)
+    if folder is not None:
+        folder.replace(TABLE, result.csv())
+        folder.replace(DOCUMENT, common.json_text(result.document()) + "\n")
+    if as_json:
+        common.print_json(result.document())
+    else:
+        print_accuracy(result.document())
+
+
+def _ratios(text: str) -> list[float]:
+    """Return the keep ratios of `--keep`, ascending, each once."""
+    try:
+        ratios = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        ratios = []
+    if not ratios or not 0 < ratios[0] <= ratios[-1] <= 1:
+        allowed = "expected numbers in (0, 1] with commas between them"
+        raise InputError.of("--keep", f"{allowed}, got {text[:80]!r}")
+    return ratios
+
+
+def _setting(options: Algorithms) -> "Setting":
+    """Return the algorithms that the options name."""
+    from star_watos.star.accuracy import Numbers, Setting, Sorter
+    from star_watos.star.algorithms import Arithmetic, Encode, Layout, Method, Predictor, Sads, Snap
+
+    predictor = Predictor(
+        method=common.choice("--predictor", options.predictor, Method),
+        snap=common.choice("--snap", options.snap, Snap),
+        encode=common.choice("--encode", options.encode, Encode),
+        score_bits=options.score_bits,
+    )
+    layout = common.choice("--layout", options.layout, Layout)
+    whole = common.choice("--sorter", options.sorter, Sorter) is Sorter.FULL
+    sorter = Sads(1 if whole else options.segments, layout, options.radius)
+    floats = common.choice("--arithmetic", options.arithmetic, Numbers) is Numbers.FLOAT
+    return Setting(predictor, sorter, None if floats else Arithmetic())
+
+
+def _run(model: str, text: Path | None, seq_len: str, setting: "Setting", jobs: int) -> "Run":
+    """Return the model with the tokens that it is to read."""
+    from star_watos.cli.exploring import n_jobs
+    from star_watos.star.accuracy import Run, read_tokens
+    from star_watos.tensors import load_real_model, read_text
+    from star_watos.units import TOKENS, quantity
+
+    try:
+        tokens = int(quantity(seq_len, TOKENS))
+    except ValueError as error:
+        raise InputError.of("--seq-len", str(error)) from None
+    words = read_text(text)
+    loaded = load_real_model(model, common.note)
+    return Run(
+        model=loaded,
+        text=words,
+        tokens=read_tokens(loaded, words, tokens),
+        setting=setting,
+        jobs=n_jobs(jobs),
+        progress=common.progress,
+    )
+
+
+def _profiles(names: list[str]) -> "list[Sparsity]":
+    from star_watos.spec import load
+    from star_watos.star import Sparsity
+
+    return [load(Sparsity, name, "configs/sparsity") for name in names]
+
+
+def _folder(saving: Saving) -> Any:  # noqa: ANN401 (loaded when used)
+    """Make the folder and check the profile's place before hours of work, not after."""
+    from star_watos.files import Folder
+
+    if saving.profile is not None:
+        if saving.profile.exists() and not saving.force:
+            raise InputError.of(str(saving.profile), "exists already; --force replaces it")
+        if not saving.profile.resolve().parent.is_dir():
+            raise InputError.of(str(saving.profile), "there is no such folder")
+    if saving.out is None:
+        return None
+    return Folder(saving.out, (TABLE, DOCUMENT), force=saving.force)
+
+
+def _save_profile(
+    path: Path, run: "Run", result: "Accuracy", target_mass: float, shorter: "list[Sparsity]"
+) -> None:
+    """Choose a keep ratio for each layer, run the model with them, and write the profile."""
+    from star_watos.star.accuracy import chosen, profile, save
+    from star_watos.tensors import Llama
+
+    layers = chosen(result.rows, target_mass)
+    ratios = [row["keep_ratio"] for row in layers]
+    perplexities = run.perplexities(ratios) if isinstance(run.model, Llama) else None
+    save(profile(path.stem, run, layers, target_mass, perplexities, shorter), path)
+    common.note(f"{path}: mean keep ratio {sum(ratios) / len(ratios):.4g}")

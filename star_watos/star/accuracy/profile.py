@@ -1,0 +1,151 @@
+"""A sparsity profile from what was measured, for `star simulate` and `star explore`."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from star_watos.files import write_whole
+from star_watos.star.accuracy.rows import ACCURACY, Row
+from star_watos.star.accuracy.run import Perplexities, Run
+from star_watos.star.sparsity import (
+    Extrapolation,
+    LayerSparsity,
+    Measurement,
+    Perplexity,
+    Sparsity,
+)
+
+DIGITS = 4
+"""Decimals of a saved figure."""
+LEAST_EXPONENT, GREATEST_EXPONENT = -1.0, 0.5
+"""What a profile may say: from a constant number of keys on."""
+
+
+def chosen(rows: Sequence[Row], target_mass: float) -> list[Row]:
+    """Return one row a layer: the least keep ratio whose mass reaches the target.
+
+    Only measured ratios are taken; a layer that none of them serves takes the largest.
+
+    >>> low, high = ({"layer": 0, "keep_ratio": r, "mass_kept": m} for r, m in ((.1, .8), (.2, .9)))
+    >>> [chosen([low, high], target)[0]["keep_ratio"] for target in (0.7, 0.85, 0.99)]
+    [0.1, 0.2, 0.2]
+    """
+    by_layer: dict[int, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["layer"], row["keep_ratio"])):
+        by_layer.setdefault(row["layer"], []).append(row)
+    return [
+        next((row for row in layer if row["mass_kept"] >= target_mass), layer[-1])
+        for layer in by_layer.values()
+    ]
+
+
+def profile(
+    name: str,
+    run: Run,
+    layers: Sequence[Row],
+    target_mass: float,
+    perplexities: Perplexities | None,
+    shorter: Sequence[Sparsity] = (),
+) -> Sparsity:
+    """Return the profile of one chosen row a layer; `shorter` are those at other lengths.
+
+    Its accuracy loss is the increase of perplexity, or the output's mean error for an encoder.
+    """
+    mean_error = sum(row["rel_l2"] for row in layers) / len(layers)
+    loss = mean_error if perplexities is None else perplexities.loss
+    what = "mean relative L2 error of a layer" if perplexities is None else "perplexity increase"
+    measured = tuple(_layer(row) for row in layers)
+    saved = Sparsity(
+        name=name,
+        keep_ratio=_mean([layer.keep_ratio for layer in measured]),
+        kv_ratio=_mean([layer.kv_ratio for layer in measured]),
+        load_ratio=_mean([layer.load_ratio for layer in measured]),
+        accuracy_loss=round(min(max(loss, 0.0), 1.0), DIGITS),
+        seq_len=len(run.tokens),
+        source=f"star accuracy on {run.model.source}; accuracy_loss is the {what}",
+        layers=measured,
+        measured=_measurement(run, target_mass, perplexities),
+    )
+    lengths = sorted([*shorter, saved], key=lambda each: each.seq_len)
+    if len(lengths) < 2:
+        return saved
+    return saved.model_copy(update={"extrapolation": extrapolation(lengths)})
+
+
+def extrapolation(lengths: Sequence[Sparsity]) -> Extrapolation:
+    """Return how the keep ratio moves with the length, from profiles of the same layers.
+
+    exponent: slope of a least-squares line through log(mean keep ratio) over log(seq_len).
+    Band: from the least to the greatest of the slopes between two neighbouring lengths and of the
+    10th and 90th percentile of the single layers' lines; all within what a profile may say.
+    """
+    s = np.log([each.seq_len for each in lengths])
+    means = np.log([each.keep_ratio for each in lengths])
+    layers = np.log([[layer.keep_ratio for layer in each.layers] for each in lengths])
+    exponent = float(np.polyfit(s, means, 1)[0])
+    steps = (np.diff(means) / np.diff(s)).tolist()
+    plausible = [exponent, *steps, *np.quantile(np.polyfit(s, layers, 1)[0], (0.1, 0.9))]
+    names = ", ".join(f"{each.seq_len:,}" for each in lengths)
+    return Extrapolation(
+        exponent=_within(exponent),
+        low=_within(min(plausible)),
+        high=_within(max(plausible)),
+        source=f"slope of log(mean keep ratio) over log(tokens) at {names} tokens; band: slopes "
+        "between neighbouring lengths, 10th and 90th percentile of the layers' own slopes",
+    )
+
+
+def _within(exponent: float) -> float:
+    return round(min(max(exponent, LEAST_EXPONENT), GREATEST_EXPONENT), DIGITS)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), DIGITS)
+
+
+def _layer(row: Row) -> LayerSparsity:
+    """Return the evidence of one layer; shares are rounded up, so that unions hold their sets."""
+    return LayerSparsity(
+        keep_ratio=row["keep_ratio"],
+        kv_ratio=_up(row["kv_ratio"]),
+        load_ratio=_up(row["load_ratio"]),
+        group_load_ratio=_up(row["group_load_ratio"]),
+        segments=tuple(round(share, DIGITS) for share in row["segments"]),
+        **{name: round(row[name], DIGITS) for name in ACCURACY},
+    )
+
+
+def _up(share: float) -> float:
+    """Return a share rounded up.
+
+    >>> _up(0.12341), _up(1.0)
+    (0.1235, 1.0)
+    """
+    return min(math.ceil(share * 10.0**DIGITS) / 10.0**DIGITS, 1.0)
+
+
+def _measurement(run: Run, target_mass: float, perplexities: Perplexities | None) -> Measurement:
+    setting = run.setting
+    return Measurement(
+        model=run.model.source,
+        text=f"first {len(run.tokens):,} tokens of {run.text.source}",
+        predictor=str(setting.predictor),
+        sorter=str(setting.sorter),
+        segments=setting.sorter.segments,
+        query_tile=setting.query_tile,
+        target=f"softmax mass kept >= {target_mass:g} in every layer that a tried ratio serves",
+        perplexity=None
+        if perplexities is None
+        else Perplexity(**{name: round(value, 3) for name, value in asdict(perplexities).items()}),
+    )
+
+
+def save(profile: Sparsity, path: Path) -> None:
+    """Write a profile as YAML, whole or not at all."""
+    document = profile.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    text = yaml.safe_dump(document, sort_keys=False, width=100, default_flow_style=None)
+    write_whole(path, text)
