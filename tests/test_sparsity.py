@@ -205,9 +205,9 @@ def test_figures_of_profiles_without_layers_stay():
     ("measured", "model", "expected"),
     [
         (30, 30, list(range(30))),
-        (30, 32, [0, *range(16), 15, *range(16, 30)]),
-        (30, 15, list(range(0, 30, 2))),
-        (2, 5, [0, 0, 0, 1, 1]),
+        (30, 32, [*range(8), *range(7, 23), *range(22, 30)]),
+        (30, 15, list(range(1, 30, 2))),
+        (2, 5, [0, 0, 1, 1, 1]),
         (1, 3, [0, 0, 0]),
     ],
 )
@@ -319,7 +319,7 @@ def test_the_note_of_another_number_of_layers():
     (text,) = notes(TASK, LLAMA, None)
     assert text == (
         "mine was measured on 2 layers, llama2_7b has 32: layer i, from 0, takes measured layer "
-        "floor(i * 2 / 32)"
+        "floor((2 i + 1) * 2 / 64)"
     )
 
 

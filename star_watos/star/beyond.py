@@ -59,7 +59,7 @@ def notes(task: AttentionTask, model: Model, ahead: Beyond | None) -> list[str]:
         m, n = len(profile.layers), model.n_layers
         said.append(
             f"{profile.name} was measured on {m} layers, {model.name} has {n}: layer i, from 0, "
-            f"takes measured layer floor(i * {m} / {n})"
+            f"takes measured layer floor((2 i + 1) * {m} / {2 * n})"
         )
     if ahead is not None:
         said.append(f"keep ratio {profile.keep_ratio:.4g} was measured up to {_rest(task, ahead)}")

@@ -20,9 +20,10 @@ def layer_ratios(
 ) -> list[Ratios]:
     """Return the ratios of each of `n_layers` layers, first to last.
 
-    Layer i of n takes layer floor(i m / n) of the profile's m: the same relative depth. A profile
-    without layers is one layer that stands for all. `exponent` replaces that of the profile's
-    extrapolation, which acts beyond the measured length only.
+    Layer i of n takes layer floor((2 i + 1) m / 2 n) of the profile's m: the one at the relative
+    depth of its middle, so that the first and the last are not taken more often than others. A
+    profile without layers is one layer that stands for all. `exponent` replaces that of the
+    profile's extrapolation, which acts beyond the measured length only.
     """
     own = [Ratios(r.keep_ratio, r.kv_ratio, r.load_ratio) for r in profile.layers]
     own = own or [Ratios(profile.keep_ratio, profile.kv_ratio, profile.loaded)]
@@ -30,7 +31,7 @@ def layer_ratios(
         power = profile.extrapolation.exponent if exponent is None else exponent
         factor = (seq_len / profile.seq_len) ** power
         own = [_scaled(ratios, factor, 1 / seq_len) for ratios in own]
-    return [own[i * len(own) // n_layers] for i in range(n_layers)]
+    return [own[(2 * i + 1) * len(own) // (2 * n_layers)] for i in range(n_layers)]
 
 
 def _scaled(ratios: Ratios, factor: float, least: float) -> Ratios:
