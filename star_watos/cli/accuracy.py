@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,12 @@ from star_watos.cli import common
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
+    from star_watos.files import Folder
     from star_watos.star.accuracy import Accuracy, Run, Setting
     from star_watos.star.sparsity import Sparsity
 
+TILE_KEYS = 64
+"""Keys of a segment: the widest tile whose scores star_28nm's temporary SRAM holds twice."""
 TABLE, DOCUMENT = "accuracy.csv", "accuracy.json"
 
 
@@ -25,7 +28,7 @@ class Algorithms:
     encode: str
     score_bits: int
     sorter: str
-    segments: int
+    segments: int | None
     layout: str
     radius: float | None
     arithmetic: str
@@ -38,7 +41,6 @@ class Saving:
     out: Path | None
     force: bool
     profile: Path | None
-    target_mass: float
     beside: list[str] | None
 
 
@@ -68,7 +70,12 @@ def add_accuracy(app: typer.Typer) -> None:
             int, typer.Option(min=2, max=24, help="Bits kept of a predicted score.")
         ] = 8,
         sorter: Annotated[str, typer.Option(help="sads, or full (whole rows, exactly).")] = "sads",
-        segments: Annotated[int, typer.Option(min=1, max=4096, help="Segments of a row.")] = 8,
+        segments: Annotated[
+            int | None,
+            typer.Option(
+                min=1, max=4096, help="Segments of a row.", show_default=f"one per {TILE_KEYS} keys"
+            ),
+        ] = None,
         layout: Annotated[
             str, typer.Option(help="Of segments: strided, contiguous or adaptive.")
         ] = "strided",
@@ -86,8 +93,9 @@ def add_accuracy(app: typer.Typer) -> None:
             Path | None, typer.Option(help="Write a sparsity profile (YAML); runs end to end.")
         ] = None,
         target_mass: Annotated[
-            float, typer.Option(min=0, max=1, help="Softmax mass each layer of a profile keeps.")
-        ] = 0.95,
+            float | None,
+            typer.Option(min=0, max=1, help="Each layer takes the least of KEEP that keeps it."),
+        ] = None,
         extrapolate_with: Annotated[
             list[str] | None,
             typer.Option(metavar="PROFILE", help="Profile at another length; repeatable."),
@@ -105,15 +113,22 @@ def add_accuracy(app: typer.Typer) -> None:
         chosen = Algorithms(
             predictor, snap, encode, score_bits, sorter, segments, layout, radius, arithmetic
         )
-        saving = Saving(out, force, save_profile, target_mass, extrapolate_with)
+        saving = Saving(out, force, save_profile, extrapolate_with)
         ratios = _ratios(keep)
-        run = _run(model, text, seq_len, _setting(chosen), jobs)
+        _check(saving, ratios, target_mass)
+        run = _run(model, text, seq_len, chosen, jobs)
         with common.interruptible("nothing was written"):
-            _accuracy(run, ratios, saving, perplexity=perplexity, as_json=as_json)
+            _accuracy(run, ratios, target_mass, saving, perplexity=perplexity, as_json=as_json)
 
 
 def _accuracy(
-    run: "Run", ratios: list[float], saving: Saving, *, perplexity: bool, as_json: bool
+    run: "Run",
+    ratios: list[float],
+    target_mass: float | None,
+    saving: Saving,
+    *,
+    perplexity: bool,
+    as_json: bool,
 ) -> None:
     """Measure, save and print."""
     from star_watos.report.accuracy import print_accuracy
@@ -121,9 +136,10 @@ def _accuracy(
 
     shorter = _profiles(saving.beside or [])
     folder = _folder(saving)
-    result = measure(run, ratios, perplexity=perplexity)
+    end_to_end = perplexity or (saving.profile is not None and run.has_perplexity)
+    result = measure(run, ratios, target_mass, perplexity=end_to_end)
     if saving.profile is not None:
-        _save_profile(saving.profile, run, result, saving.target_mass, shorter)
+        _save_profile(saving.profile, result, shorter)
     if folder is not None:
         folder.replace(TABLE, result.csv())
         folder.replace(DOCUMENT, common.json_text(result.document()) + "\n")
@@ -145,7 +161,7 @@ def _ratios(text: str) -> list[float]:
     return ratios
 
 
-def _setting(options: Algorithms) -> "Setting":
+def _setting(options: Algorithms, seq_len: int) -> "Setting":
     """Return the algorithms that the options name."""
     from star_watos.star.accuracy import Numbers, Setting, Sorter
     from star_watos.star.algorithms import Arithmetic, Encode, Layout, Method, Predictor, Sads, Snap
@@ -158,12 +174,13 @@ def _setting(options: Algorithms) -> "Setting":
     )
     layout = common.choice("--layout", options.layout, Layout)
     whole = common.choice("--sorter", options.sorter, Sorter) is Sorter.FULL
-    sorter = Sads(1 if whole else options.segments, layout, options.radius)
+    segments = options.segments or -(-seq_len // TILE_KEYS)
+    sorter = Sads(1 if whole else segments, layout, options.radius)
     floats = common.choice("--arithmetic", options.arithmetic, Numbers) is Numbers.FLOAT
     return Setting(predictor, sorter, None if floats else Arithmetic())
 
 
-def _run(model: str, text: Path | None, seq_len: str, setting: "Setting", jobs: int) -> "Run":
+def _run(model: str, text: Path | None, seq_len: str, options: Algorithms, jobs: int) -> "Run":
     """Return the model with the tokens that it is to read."""
     from star_watos.cli.exploring import n_jobs
     from star_watos.star.accuracy import Run, read_tokens
@@ -180,7 +197,7 @@ def _run(model: str, text: Path | None, seq_len: str, setting: "Setting", jobs: 
         model=loaded,
         text=words,
         tokens=read_tokens(loaded, words, tokens),
-        setting=setting,
+        setting=_setting(options, tokens),
         jobs=n_jobs(jobs),
         progress=common.progress,
     )
@@ -193,29 +210,34 @@ def _profiles(names: list[str]) -> "list[Sparsity]":
     return [load(Sparsity, name, "configs/sparsity") for name in names]
 
 
-def _folder(saving: Saving) -> Any:  # noqa: ANN401 (loaded when used)
-    """Make the folder and check the profile's place before hours of work, not after."""
+def _check(saving: Saving, ratios: list[float], target_mass: float | None) -> None:
+    """Say before hours of work, not after, that a profile cannot be written."""
+    path = saving.profile
+    if path is None:
+        return
+    if len(ratios) > 1 and target_mass is None:
+        text = "of several --keep ratios, --target-mass says which one each layer takes"
+        raise InputError.of("--save-profile", text)
+    if path.exists() and not saving.force:
+        raise InputError.of(str(path), "exists already; --force replaces it")
+    if not path.resolve().parent.is_dir():
+        raise InputError.of(str(path), f"there is no folder {path.parent}")
+
+
+def _folder(saving: Saving) -> "Folder | None":
     from star_watos.files import Folder
 
-    if saving.profile is not None:
-        if saving.profile.exists() and not saving.force:
-            raise InputError.of(str(saving.profile), "exists already; --force replaces it")
-        if not saving.profile.resolve().parent.is_dir():
-            raise InputError.of(str(saving.profile), "there is no such folder")
     if saving.out is None:
         return None
     return Folder(saving.out, (TABLE, DOCUMENT), force=saving.force)
 
 
-def _save_profile(
-    path: Path, run: "Run", result: "Accuracy", target_mass: float, shorter: "list[Sparsity]"
-) -> None:
-    """Choose a keep ratio for each layer, run the model with them, and write the profile."""
-    from star_watos.star.accuracy import chosen, profile, save
-    from star_watos.tensors import Llama
+def _save_profile(path: Path, result: "Accuracy", shorter: "list[Sparsity]") -> None:
+    from star_watos.star.accuracy import profile, save
 
-    layers = chosen(result.rows, target_mass)
-    ratios = [row["keep_ratio"] for row in layers]
-    perplexities = run.perplexities(ratios) if isinstance(run.model, Llama) else None
-    save(profile(path.stem, run, layers, target_mass, perplexities, shorter), path)
-    common.note(f"{path}: mean keep ratio {sum(ratios) / len(ratios):.4g}")
+    target = "one keep ratio in every layer"
+    if result.target_mass is not None:
+        target = f"least ratio tried that keeps {result.target_mass:g} of the softmax mass, or most"
+    measured = next(iter(result.perplexities.values()), None)
+    save(profile(path.stem, result.run, result.rows, target, measured, shorter), path)
+    common.note(f"{path}: mean keep ratio {result.means[0]['keep_ratio']:.4g}")

@@ -49,6 +49,8 @@ def _table(*columns: str) -> Table:
 
 def _layers(report: dict[str, Any]) -> Table:
     """Return mass kept and output error, one row a layer, one column a keep ratio."""
+    if report["target_mass"] is not None:
+        return _own_ratios(report)
     ratios = [mean["keep_ratio"] for mean in report["summary"]]
     table = _table("layer", *(f"keep {ratio:g}" for ratio in ratios))
     by_layer: dict[int, list[str]] = {}
@@ -61,9 +63,18 @@ def _layers(report: dict[str, Any]) -> Table:
     return table
 
 
+def _own_ratios(report: dict[str, Any]) -> Table:
+    """Return one row a layer, where each has its own keep ratio."""
+    table = _table("layer", "keep", "recall", "mass", "error", "loaded")
+    for row in report["rows"]:
+        names = ("keep_ratio", "recall", "mass_kept", "rel_l2", "load_ratio")
+        table.add_row(str(row["layer"]), *(f"{row[name]:.3f}" for name in names))
+    return table
+
+
 def _summary(means: list[dict[str, Any]]) -> Table:
     """Return the means over layers, one row a figure, one column a keep ratio."""
-    table = _table("mean over layers", *(f"keep {mean['keep_ratio']:g}" for mean in means))
+    table = _table("mean over layers", *(f"keep {mean['keep_ratio']:.4g}" for mean in means))
     names = {
         "recall": "recall of the exact top-k",
         "mass_kept": "softmax mass kept",
@@ -86,7 +97,7 @@ def _summary(means: list[dict[str, Any]]) -> Table:
 
 def _ratios(means: list[dict[str, Any]]) -> Table:
     """Return the ratios of operations, weighted in 16-bit additions."""
-    table = _table("operations, ratio", *(f"keep {mean['keep_ratio']:g}" for mean in means))
+    table = _table("operations, ratio", *(f"keep {mean['keep_ratio']:.4g}" for mean in means))
     for key, name in RATIO_NAMES.items():
         table.add_row(name, *(f"{mean['ratios'][key]:.3f}" for mean in means))
     return table

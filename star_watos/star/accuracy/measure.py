@@ -79,6 +79,30 @@ def measure_layer(
     ]
 
 
+def least_ratio(
+    given: AttentionInput,
+    setting: Setting,
+    keep_ratios: Sequence[float],
+    target_mass: float,
+    pool: Executor,
+) -> float:
+    """Return the least of ascending `keep_ratios` that keeps the target softmax mass, or the last.
+
+    The mass is the mean over queries that leave out some key, as in `Tally`.
+    """
+    prepared = setting.predictor.prepare(given)
+    ks = [places(ratio, given.k.shape[1]) for ratio in keep_ratios]
+
+    def masses(where: Where) -> NDArray[np.float64]:
+        heads = heads_of(given, prepared, where, setting)
+        each: NDArray[np.float64] = np.array([[head.mass(k) for k in ks] for head in heads])
+        return np.add.reduce(each)
+
+    total = sum(pool.map(masses, tiles_of(given, setting.query_tile)), np.zeros((len(ks), 2)))
+    enough = total[:, 0] >= target_mass * total[:, 1]
+    return keep_ratios[int(np.argmax(enough)) if enough.any() else -1]
+
+
 def _measure(
     given: AttentionInput,
     prepared: Prepared,

@@ -25,33 +25,17 @@ LEAST_EXPONENT, GREATEST_EXPONENT = -1.0, 0.5
 """What a profile may say: from a constant number of keys on."""
 
 
-def chosen(rows: Sequence[Row], target_mass: float) -> list[Row]:
-    """Return one row a layer: the least keep ratio whose mass reaches the target.
-
-    Only measured ratios are taken; a layer that none of them serves takes the largest.
-
-    >>> low, high = ({"layer": 0, "keep_ratio": r, "mass_kept": m} for r, m in ((.1, .8), (.2, .9)))
-    >>> [chosen([low, high], target)[0]["keep_ratio"] for target in (0.7, 0.85, 0.99)]
-    [0.1, 0.2, 0.2]
-    """
-    by_layer: dict[int, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: (row["layer"], row["keep_ratio"])):
-        by_layer.setdefault(row["layer"], []).append(row)
-    return [
-        next((row for row in layer if row["mass_kept"] >= target_mass), layer[-1])
-        for layer in by_layer.values()
-    ]
-
-
 def profile(
     name: str,
     run: Run,
     layers: Sequence[Row],
-    target_mass: float,
+    target: str,
     perplexities: Perplexities | None,
     shorter: Sequence[Sparsity] = (),
 ) -> Sparsity:
-    """Return the profile of one chosen row a layer; `shorter` are those at other lengths.
+    """Return the profile of one row a layer; `shorter` are those at other lengths.
+
+    `target` says by what the keep ratios were chosen.
 
     Its accuracy loss is the increase of perplexity, or the output's mean error for an encoder.
     """
@@ -68,7 +52,7 @@ def profile(
         seq_len=len(run.tokens),
         source=f"star accuracy on {run.model.source}; accuracy_loss is the {what}",
         layers=measured,
-        measured=_measurement(run, target_mass, perplexities),
+        measured=_measurement(run, target, perplexities),
     )
     lengths = sorted([*shorter, saved], key=lambda each: each.seq_len)
     if len(lengths) < 2:
@@ -128,7 +112,7 @@ def _up(share: float) -> float:
     return min(math.ceil(share * 10.0**DIGITS) / 10.0**DIGITS, 1.0)
 
 
-def _measurement(run: Run, target_mass: float, perplexities: Perplexities | None) -> Measurement:
+def _measurement(run: Run, target: str, perplexities: Perplexities | None) -> Measurement:
     setting = run.setting
     return Measurement(
         model=run.model.source,
@@ -137,7 +121,7 @@ def _measurement(run: Run, target_mass: float, perplexities: Perplexities | None
         sorter=str(setting.sorter),
         segments=setting.sorter.segments,
         query_tile=setting.query_tile,
-        target=f"softmax mass kept >= {target_mass:g} in every layer that a tried ratio serves",
+        target=target,
         perplexity=None
         if perplexities is None
         else Perplexity(**{name: round(value, 3) for name, value in asdict(perplexities).items()}),

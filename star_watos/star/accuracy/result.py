@@ -1,11 +1,11 @@
 """The result of `star accuracy`: rows, means, perplexities; as JSON and as CSV."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from star_watos.files import Scalar, lines
-from star_watos.star.accuracy.rows import Row, row, summary
+from star_watos.star.accuracy.rows import Row, mean, row, summary
 from star_watos.star.accuracy.run import Perplexities, Run
 from star_watos.star.algorithms.complexity import load_complexity
 
@@ -17,8 +17,15 @@ class Accuracy:
     run: Run
     rows: list[Row]
     """One a layer and keep ratio."""
+    target_mass: float | None
+    """Where set, each layer has its own keep ratio, and one row."""
     perplexities: dict[float, Perplexities]
-    """By keep ratio, where asked for."""
+    """By (mean) keep ratio, where asked for."""
+
+    @property
+    def means(self) -> list[Row]:
+        """Means over layers: one a keep ratio, or one in all where each layer has its own."""
+        return summary(self.rows) if self.target_mass is None else [mean(self.rows)]
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document `star-accuracy/1`.
@@ -36,7 +43,8 @@ class Accuracy:
             "sorter": str(run.setting.sorter),
             "weights": load_complexity().weights.as_dict(),
             "rows": self.rows,
-            "summary": [mean | self._perplexity(mean["keep_ratio"]) for mean in summary(self.rows)],
+            "target_mass": self.target_mass,
+            "summary": [each | self._perplexity(each["keep_ratio"]) for each in self.means],
         }
         if not self.perplexities:
             return found
@@ -67,11 +75,21 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Scalar]]:  # noqa: 
         yield name, value
 
 
-def measure(run: Run, keep_ratios: Sequence[float], *, perplexity: bool = False) -> Accuracy:
-    """Measure every layer at every keep ratio, and the model end to end where asked."""
-    rows = [row(measured, run.setting) for measured in run.measure(keep_ratios)]
-    perplexities = {}
-    if perplexity:
-        for ratio in keep_ratios:
-            perplexities[ratio] = run.perplexities([ratio] * run.model.n_layers)
-    return Accuracy(run, rows, perplexities)
+def measure(
+    run: Run,
+    keep_ratios: Sequence[float],
+    target_mass: float | None = None,
+    *,
+    perplexity: bool = False,
+) -> Accuracy:
+    """Measure every layer at every keep ratio, or at that which serves; end to end where asked."""
+    rows = [row(measured, run.setting) for measured in run.measure(keep_ratios, target_mass)]
+    result = Accuracy(run, rows, target_mass, {})
+    if not perplexity:
+        return result
+    if target_mass is not None:
+        by_layer = [each["keep_ratio"] for each in rows]
+        measured = {mean(rows)["keep_ratio"]: run.perplexities(by_layer)}
+    else:
+        measured = {ratio: run.perplexities([ratio] * run.model.n_layers) for ratio in keep_ratios}
+    return replace(result, perplexities=measured)

@@ -107,18 +107,19 @@ def _ratios(measured: LayerTally) -> dict[str, float]:
 def summary(rows: Sequence[Row]) -> list[Row]:
     """Return one row a keep ratio: the mean over layers, and the layer that is served worst."""
     ratios = dict.fromkeys(row["keep_ratio"] for row in rows)
-    return [_mean([row for row in rows if row["keep_ratio"] == ratio]) for ratio in ratios]
+    return [mean([row for row in rows if row["keep_ratio"] == ratio]) for ratio in ratios]
 
 
-def _mean(layers: Sequence[Row]) -> Row:
-    mean = {
-        name: sum(layer[name] for layer in layers) / len(layers) for name in (*ACCURACY, *SHARES)
+def mean(layers: Sequence[Row]) -> Row:
+    """Return the mean over layers, which may have a keep ratio each."""
+    figures = {
+        name: sum(layer[name] for layer in layers) / len(layers)
+        for name in ("keep_ratio", *ACCURACY, *SHARES)
     }
     ratios = {name: sum(layer["ratios"][name] for layer in layers) / len(layers) for name in RATIOS}
     worst = min(layers, key=lambda layer: layer["mass_kept"])
     return {
-        "keep_ratio": layers[0]["keep_ratio"],
-        **mean,
+        **figures,
         "least_mass_kept": worst["mass_kept"],
         "least_mass_layer": worst["layer"],
         "ratios": ratios,

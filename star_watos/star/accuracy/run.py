@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from star_watos.errors import InputError
 from star_watos.star.accuracy import attends
-from star_watos.star.accuracy.measure import LayerTally, measure_layer
+from star_watos.star.accuracy.measure import LayerTally, least_ratio, measure_layer
 from star_watos.star.accuracy.setting import Setting
 from star_watos.tensors import Attend, AttentionInput, Llama, RealModel, Text, dense
 from star_watos.tensors.attention import Floats
@@ -45,13 +45,21 @@ class Run:
     jobs: int
     progress: Progress
 
-    def measure(self, keep_ratios: Sequence[float]) -> list[LayerTally]:
-        """Return what each layer shows at each keep ratio, layer by layer."""
+    def measure(
+        self, keep_ratios: Sequence[float], target_mass: float | None = None
+    ) -> list[LayerTally]:
+        """Return what each layer shows at each keep ratio, layer by layer.
+
+        With a target, at one ratio a layer: the least that keeps that softmax mass, or the last.
+        """
         tallies: list[LayerTally] = []
         with self._workers() as pool:
 
             def attend(given: AttentionInput) -> Floats:
-                output, measured = measure_layer(given, self.setting, keep_ratios, pool)
+                ratios = keep_ratios
+                if target_mass is not None:
+                    ratios = [least_ratio(given, self.setting, keep_ratios, target_mass, pool)]
+                output, measured = measure_layer(given, self.setting, ratios, pool)
                 tallies.extend(measured)
                 return output
 
@@ -68,6 +76,11 @@ class Run:
                 exact_topk=self._perplexity("exact top-k", _by_tile(exact)),
                 star=self._perplexity("STAR", _by_tile(star)),
             )
+
+    @property
+    def has_perplexity(self) -> bool:
+        """Whether the model predicts the next token."""
+        return isinstance(self.model, Llama)
 
     @cached_property
     def _dense(self) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.star.accuracy.setting import kept_per_row
-from star_watos.star.accuracy.tile import Head, Mask
+from star_watos.star.accuracy.tile import Head, Mask, mass_of
 from star_watos.star.algorithms import (
     MaskCounts,
     SufaAttended,
@@ -23,8 +23,7 @@ from star_watos.star.algorithms import (
 class Tally:
     """Sums at one keep ratio.
 
-    Choices are the rows that leave out some key they see, or all rows where k is the whole
-    sequence: rows that keep all they see would only flatter a mean.
+    Choices are the rows that leave out some key (`Head.choices`).
     """
 
     choices: float = 0.0
@@ -89,11 +88,10 @@ def tally(heads: Sequence[Head], k: int, parts: int) -> tuple[Tally, NDArray[np.
 
 def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
     """Return the counts of one head, and its accuracy."""
-    keys, own = kept.shape[1], kept_per_row(k, head.seen)
+    own = kept_per_row(k, head.seen)
     counts = mask_counts(kept, head.sorted.tiles, head.q.shape[1])
-    choices = np.flatnonzero((own < head.seen) | (k >= head.seq_len))
     attended = head.star(kept)
-    return _accuracy(head, kept, k, attended, choices) + Tally(
+    return _accuracy(head, kept, k, attended) + Tally(
         saturated=float(attended.saturated),
         updates=float(max_updates(attended.references, predicted_order(attended))),
         rows=float(len(kept)),
@@ -102,29 +100,27 @@ def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
         tiles=counts.tiles,
         compares=head.sorted.comparisons(own),
         full_sort=head.sorted.full_sort_comparisons,
-        visited=float(keys),
+        visited=float(kept.shape[1]),
         loads=float(rass_loads(kept)),
         in_order=float(in_order_loads(kept)),
         segments=np.array([part.sum() for part in np.array_split(kept, parts, axis=1)], float),
     )
 
 
-def _accuracy(
-    head: Head, kept: Mask, k: int, attended: SufaAttended, rows: NDArray[np.intp]
-) -> Tally:
-    """Return recall of the exact top-k, mass and error over `rows`."""
+def _accuracy(head: Head, kept: Mask, k: int, attended: SufaAttended) -> Tally:
+    """Return recall of the exact top-k, mass and error over the choices."""
+    rows = head.choices(k)
     if rows.size == 0:
         return Tally()
     own = kept_per_row(k, head.seen)
     found = (kept & head.exact.top(own)).sum(axis=1) / own
-    mass = np.einsum("rk,rk->r", head.weights, kept)
     sparse, dense = attended.output[rows], head.dense[rows].astype(np.float64)
     sizes = np.square(dense).sum(axis=1)
     norms = np.sqrt(sizes * np.square(sparse).sum(axis=1))
     return Tally(
         choices=float(rows.size),
         found=float(found[rows].sum()),
-        mass=float(mass[rows].sum(dtype=np.float64)),
+        mass=float(mass_of(head.weights, kept)[rows].sum()),
         cosine=float(((sparse * dense).sum(axis=1) / np.maximum(norms, 1e-300)).sum()),
         error=float(np.square(sparse - dense).sum()),
         size=float(sizes.sum()),

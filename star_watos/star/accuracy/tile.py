@@ -80,6 +80,20 @@ class Head:
         """Return the keys [rows, keys] that the core keeps when a query may keep `k`."""
         return self.sorted.kept(kept_per_row(k, self.seen))
 
+    def choices(self, k: int) -> NDArray[np.intp]:
+        """Return the rows that leave out some key they see, or all where k is the whole sequence.
+
+        Rows that keep all they see would only flatter a mean.
+        """
+        return np.flatnonzero((self.seen > k) | (k >= self.seq_len))
+
+    def mass(self, k: int) -> tuple[float, float]:
+        """Return the softmax mass that the choices keep, and their number."""
+        rows = self.choices(k)
+        if rows.size == 0:
+            return 0.0, 0.0
+        return float(mass_of(self.weights, self.kept(k))[rows].sum()), float(rows.size)
+
     def star(self, kept: Mask) -> SufaAttended:
         """Return SU-FA over the kept keys, in the setting's arithmetic."""
         tiles, arithmetic = self.sorted.tiles, self._setting.arithmetic
@@ -94,6 +108,12 @@ class Head:
     def _hide(self, scores: NDArray[Any]) -> NDArray[Any]:
         np.copyto(scores, -np.inf, where=~self._shown)
         return scores
+
+
+def mass_of(weights: Floats, kept: Mask) -> NDArray[np.float64]:
+    """Return the softmax mass [rows] of the kept keys."""
+    mass: NDArray[np.float64] = np.einsum("rk,rk->r", weights, kept, dtype=np.float64)
+    return mass
 
 
 def heads_of(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.star.algorithms.segments import Layout, quotas, tiles
+from star_watos.star.algorithms.segments import Layout, Places, quotas, tiles
 from star_watos.star.algorithms.sorter import (
     INPUTS,
     SURVIVORS,
@@ -49,12 +49,12 @@ class SortedRows:
 
     def __init__(self, scores: NDArray[Any], sorter: Sads, unit: float = 1.0) -> None:
         """Rank the segments of `scores` [rows, keys], counted in `unit`; a hidden key is -inf."""
-        self._radius = None if sorter.radius is None else sorter.radius / unit
         self.tiles = tiles(sorter.layout, scores.shape[1], sorter.segments)
-        self._sorter = sorter
-        self._scores = scores
-        self._rankings = [Ranking(np.ascontiguousarray(scores[:, tile])) for tile in self.tiles]
-        self.seen = np.stack([np.isfinite(r.scores).sum(axis=1) for r in self._rankings], axis=1)
+        self._sorter, self._scores = sorter, scores
+        self._radius = None if sorter.radius is None else sorter.radius / unit
+        self._places = Places.of(self.tiles, scores.shape[1])
+        self._ranking = Ranking(self._places.split(scores, -np.inf))
+        self.seen: NDArray[np.int64] = np.isfinite(self._ranking.scores).sum(axis=-1)
 
     def kept(self, k: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the mask [rows, keys] of the keys that each row keeps, at most `k` [rows]."""
@@ -62,7 +62,7 @@ class SortedRows:
             return self._offered(quotas(self.seen, k))
         offers = np.minimum(2 * quotas(self.seen, k), self.seen)
         offered = np.where(self._offered(offers), self._scores, -np.inf)
-        return Ranking(offered).top(k)
+        return Ranking(offered).top(np.minimum(k, np.isfinite(offered).sum(axis=1)))
 
     def comparisons(self, k: NDArray[np.int64]) -> float:
         """Return the comparators that the sorters of all rows pass through, rows keeping `k`.
@@ -76,7 +76,7 @@ class SortedRows:
         if self._sorter.layout is Layout.ADAPTIVE:
             quota = np.minimum(2 * quota, self.seen)
             merge = passes(k, survivors) * steps(quota.sum(axis=1), inputs, survivors)
-        keys = np.array([ranking.scores.shape[1] for ranking in self._rankings])
+        keys = np.count_nonzero(self._places.index < self._places.keys, axis=1)
         sort = passes(quota, survivors) * steps(keys, inputs, survivors)
         return float(np.sum(sort) + np.sum(merge)) * comparators_per_step(inputs, survivors)
 
@@ -88,51 +88,37 @@ class SortedRows:
 
     def _offered(self, quota: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the keys that the segments find when each may keep `quota` [rows, n]."""
-        mask = np.empty(self._scores.shape, dtype=bool)
-        best = np.full(len(mask), -np.inf)
-        for ranking, tile, places in zip(self._rankings, self.tiles, quota.T, strict=True):
-            if self._radius is None:
-                mask[:, tile] = ranking.top(places)
-            else:
-                mask[:, tile] = self._within_radius(ranking.scores, places, best, self._radius)
-                best = np.maximum(best, ranking.scores.max(axis=1))
-        return mask
+        if self._radius is None:
+            return self._places.join(self._ranking.top(quota))
+        return self._places.join(self._within(self._radius, quota))
 
-    def _within_radius(
-        self,
-        scores: NDArray[Any],
-        places: NDArray[np.int64],
-        best: NDArray[Any],
-        radius: float,
-    ) -> NDArray[np.bool_]:
-        """Return a segment's kept keys under the radius rule; `best` [rows] is what came before.
+    def _within(self, radius: float, quota: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return what the segments [rows, n, width] keep under the radius rule.
 
         The first pass compares a key with the best of the steps before its own; later passes, which
         find the next survivors each, know the best of the whole segment.
         """
-        threshold = _running_best(scores, best, self._sorter) - radius
-        first_places = np.minimum(places, self._sorter.survivors)
-        first = _top_of(scores, scores >= threshold, first_places)
-        whole = np.maximum(best, scores.max(axis=1))[:, None] - radius
-        left = places - first.sum(axis=1)
-        left = np.where(places > self._sorter.survivors, left, 0)
-        return first | _top_of(scores, (scores >= whole) & ~first, left)
+        scores = self._ranking.scores
+        best = np.maximum.accumulate(scores.max(axis=-1), axis=-1)
+        before = np.concatenate([np.full((len(best), 1), -np.inf), best[:, :-1]], axis=1)
+        threshold = _running_best(scores, before, self._sorter) - radius
+        first = _top_of(scores, scores >= threshold, np.minimum(quota, self._sorter.survivors))
+        left = np.where(quota > self._sorter.survivors, quota - first.sum(axis=-1), 0)
+        return first | _top_of(scores, (scores >= best[..., None] - radius) & ~first, left)
 
 
 def _top_of(
     scores: NDArray[Any], allowed: NDArray[np.bool_], places: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return the best of the allowed keys that are seen, at most `places` [rows]."""
+    """Return the best of the allowed keys that are seen, at most `places` [rows, n]."""
     candidates = np.where(allowed, scores, -np.inf)
-    return Ranking(candidates).top(np.minimum(places, np.isfinite(candidates).sum(axis=1)))
+    return Ranking(candidates).top(np.minimum(places, np.isfinite(candidates).sum(axis=-1)))
 
 
-def _running_best(scores: NDArray[Any], best: NDArray[Any], sorter: Sads) -> NDArray[Any]:
+def _running_best(scores: NDArray[Any], before: NDArray[Any], sorter: Sads) -> NDArray[Any]:
     """Return the best score known before the sorter step that each key takes part in."""
-    new = sorter.inputs - sorter.survivors
-    key = np.arange(scores.shape[1])
-    first_of_step = np.where(
-        key < sorter.inputs, 0, sorter.inputs + (key - sorter.inputs) // new * new
-    )
-    so_far = np.maximum.accumulate(np.concatenate([best[:, None], scores], axis=1), axis=1)
-    return so_far[:, first_of_step]
+    new, key = sorter.inputs - sorter.survivors, np.arange(scores.shape[-1])
+    later = sorter.inputs + (key - sorter.inputs) // new * new
+    first_of_step = np.where(key < sorter.inputs, 0, later)
+    so_far = np.concatenate([before[..., None], scores], axis=-1)
+    return np.maximum.accumulate(so_far, axis=-1)[..., first_of_step]

@@ -1,7 +1,9 @@
 """How a row of scores is split into segments, and how many keys each may keep."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,50 @@ def tiles(layout: Layout, keys: int, n: int) -> list[slice]:
             return [slice(i * keys // n, (i + 1) * keys // n) for i in range(n)]
         case _:
             assert_never(layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the keys of a row stand when its tiles lie one below the other, [tiles, width].
+
+    A tile that is shorter than the longest is filled up with a key that does not exist.
+    """
+
+    index: NDArray[np.intp]
+    """Key in each place [tiles, width]; `keys` where there is none."""
+    keys: int
+
+    @classmethod
+    def of(cls, tiles: Sequence[slice], keys: int) -> "Places":
+        """Return the places of tiles that share out `keys` keys.
+
+        >>> Places.of([slice(0, None, 2), slice(1, None, 2)], 5).index.tolist()
+        [[0, 2, 4], [1, 3, 5]]
+        """
+        members = [np.arange(keys)[tile] for tile in tiles]
+        index = np.full((len(members), max(map(len, members))), keys)
+        for row, own in zip(index, members, strict=True):
+            row[: len(own)] = own
+        return cls(index, keys)
+
+    def split(self, x: NDArray[Any], fill: float, axis: int = -1) -> NDArray[Any]:
+        """Return `x` with the axis of keys split into (tiles, width), `fill` where there is none.
+
+        >>> Places.of([slice(0, 2), slice(2, 3)], 3).split(np.array([[1, 2, 3]]), 0).tolist()
+        [[[1, 2], [3, 0]]]
+        """
+        split = np.take(x, self.index, axis=axis, mode="clip")
+        if (self.index == self.keys).any():
+            places = self.index == self.keys
+            shape = places.shape + (1,) * (-1 - axis)
+            np.copyto(split, fill, where=places.reshape(shape), casting="unsafe")
+        return split
+
+    def join(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return `x` [rows, tiles, width] by key, [rows, keys]."""
+        joined = np.empty((len(x), self.keys + 1), dtype=x.dtype)
+        joined[:, self.index.ravel()] = x.reshape(len(x), -1)
+        return joined[:, : self.keys]
 
 
 def quotas(seen: NDArray[np.int64], k: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from star_watos.star.algorithms.attention import (
 )
 from star_watos.star.algorithms.fixed import quantize
 from star_watos.star.algorithms.operations import Mask, mask_counts, sufa_operations
+from star_watos.star.algorithms.segments import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +143,6 @@ class _Result(NamedTuple):
     saturated: int
 
 
-class _Partial(NamedTuple):
-    """One tile of one head; the last of `sums` [rows, d + 1] is l."""
-
-    sums: Values
-    reference: Values
-    best: Values
-    saturated: int
-
-
 def _head(q: Numbers, k: Numbers, v: Numbers, arithmetic: Arithmetic | None) -> _Head:
     root = float(np.sqrt(q.shape[-1]))
     if arithmetic is None:
@@ -168,53 +160,58 @@ def _attend(
     kept: Mask,
     arithmetic: Arithmetic | None,
 ) -> _Result:
-    """Return the output [rows, d] of one head: partial sums by tile, then one synchronisation."""
-    parts = [_partial(head, t, predicted[:, t], kept[:, t], arithmetic) for t in tiles]
-    references = np.stack([part.reference for part in parts], axis=-1)
-    below = references - references.max(axis=-1, keepdims=True)
-    factors = np.exp(below * head.score_scale)
-    if arithmetic is not None:
-        factors = np.rint(factors * 2.0**arithmetic.exp_bits)
-    total = np.zeros_like(parts[0].sums)
-    for j, part in enumerate(parts):
-        total += part.sums * factors[:, j, None]
-    output = total[:, :-1] / total[:, -1:] * head.value_scale
-    best = np.stack([part.best for part in parts], axis=-1)
-    scores = references * head.score_scale
-    return _Result(output, scores, best, sum(part.saturated for part in parts))
+    """Return the output [rows, d] of one head: partial sums by tile, then one synchronisation.
 
-
-def _partial(
-    head: _Head, tile: slice, predicted: Numbers, kept: Mask, arithmetic: Arithmetic | None
-) -> _Partial:
-    """Return o_j, l_j and r_j of one tile; all but the two products works on kept pairs alone.
-
-    Kept pairs are picked and put back by flat index: masks are random, and branches on them cost
+    All tiles are worked on at once, as [tiles, rows, width]. All but the two products works on kept
+    pairs alone, picked and put back by flat index: masks are random, and branches on them cost
     several times as much.
     """
-    pairs = np.flatnonzero(kept)
-    per_row = np.diff(np.searchsorted(pairs, np.arange(kept.shape[0] + 1) * kept.shape[1]))
-    scores = head.q @ head.k[tile].T
-    order = np.full(kept.shape, -np.inf, dtype=np.result_type(predicted, np.float32))
-    order.ravel()[pairs] = predicted.ravel()[pairs]
-    reference, best = _reference(scores, order)
-    exponentials = scores.ravel()[pairs] - np.repeat(reference, per_row)
+    places = Places.of(tiles, kept.shape[1])
+    pairs = np.flatnonzero(_by_tile(places, kept, fill=False))
+    scores = head.q @ places.split(head.k, 0.0, axis=-2).swapaxes(1, 2)
+    order = np.full(scores.shape, -np.inf, dtype=np.result_type(predicted, np.float32))
+    order.ravel()[pairs] = _by_tile(places, predicted, fill=0.0).ravel()[pairs]
+    references, best = _references(scores, order)
+    per_row = _per_row(pairs, scores.shape)
+    exponentials = scores.ravel()[pairs] - np.repeat(references.ravel(), per_row.ravel())
     saturated = _exponentiate(exponentials, head.score_scale, arithmetic)
     scores.fill(0.0)
     scores.ravel()[pairs] = exponentials
-    reference[per_row == 0] = -np.inf
-    return _Partial(scores @ head.v[tile], reference, best, saturated)
+    references[per_row == 0] = -np.inf
+    factors = np.exp((references - references.max(axis=0)) * head.score_scale)
+    if arithmetic is not None:
+        factors = np.rint(factors * 2.0**arithmetic.exp_bits)
+    partial = scores @ places.split(head.v, 0.0, axis=-2)
+    total = np.einsum("trd,tr->rd", partial, factors)
+    output = total[:, :-1] / total[:, -1:] * head.value_scale
+    return _Result(output, references.T * head.score_scale, best.T, saturated)
 
 
-def _reference(scores: Values, order: Numbers) -> tuple[Values, Values]:
-    """Return the larger exact score of the two best of `order`, and the best one's prediction."""
-    rows = np.arange(len(order))
-    first = order.argmax(axis=-1)
-    best = order[rows, first].astype(np.float64)
-    order[rows, first] = -np.inf
-    second = order.argmax(axis=-1)
-    other = np.where(order[rows, second] > -np.inf, scores[rows, second], -np.inf)
-    return np.maximum(scores[rows, first], other), best
+def _by_tile(places: Places, x: Numbers, fill: float) -> Numbers:
+    """Return x [rows, keys] as [tiles, rows, width]."""
+    return np.ascontiguousarray(places.split(x, fill).swapaxes(0, 1))
+
+
+def _per_row(pairs: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Return how many of the flat indices lie in each row [tiles, rows] of `shape`."""
+    rows = shape[0] * shape[1]
+    edges = np.searchsorted(pairs, np.arange(rows + 1) * shape[2])
+    return np.diff(edges).reshape(shape[:2])
+
+
+def _references(scores: Values, order: Numbers) -> tuple[Values, Values]:
+    """Return the larger exact score of the two best of `order`, and the best one's prediction.
+
+    Both are [tiles, rows] of [tiles, rows, width]; `order` loses its best.
+    """
+    first = order.argmax(axis=-1, keepdims=True)
+    best = np.take_along_axis(order, first, axis=-1)[..., 0].astype(np.float64)
+    np.put_along_axis(order, first, -np.inf, axis=-1)
+    second = order.argmax(axis=-1, keepdims=True)
+    is_kept = np.take_along_axis(order, second, axis=-1) > -np.inf
+    other = np.where(is_kept, np.take_along_axis(scores, second, axis=-1), -np.inf)
+    larger = np.maximum(np.take_along_axis(scores, first, axis=-1), other)
+    return larger[..., 0], best
 
 
 def _exponentiate(x: Values, scale: float, arithmetic: Arithmetic | None) -> int:

@@ -10,22 +10,23 @@ class Ranking:
     """Rows of scores, ranked once; any number of best can then be asked for."""
 
     def __init__(self, scores: NDArray[Any]) -> None:
-        """Rank `scores` [rows, keys]; a hidden key scores -inf."""
+        """Rank `scores` [..., keys]; a hidden key scores -inf."""
         self.scores = scores
         self._ascending = np.sort(scores, axis=-1)
 
     def top(self, quota: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return the mask [rows, keys] of each row's `quota` [rows] best keys.
+        """Return the mask [..., keys] of each row's `quota` [...] best keys.
 
         >>> Ranking(np.array([[3.0, 5.0, 3.0, 1.0]])).top(np.array([2]))
         array([[ True,  True, False, False]])
         """
-        some = np.maximum(quota, 1)
-        least = np.take_along_axis(self._ascending, self._ascending.shape[1] - some[:, None], 1)
+        least = np.take_along_axis(
+            self._ascending, self.scores.shape[-1] - np.maximum(quota, 1)[..., None], axis=-1
+        )
         kept: NDArray[np.bool_] = self.scores >= least
         kept[quota == 0] = False
-        crowded = np.flatnonzero(kept.sum(axis=1) > quota)
-        if crowded.size:
+        crowded = np.count_nonzero(kept, axis=-1) > quota
+        if crowded.any():
             kept[crowded] = _first_ties(self.scores[crowded], least[crowded], quota[crowded])
         return kept
 
