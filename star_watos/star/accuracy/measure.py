@@ -95,8 +95,8 @@ def least_ratio(
 
     def masses(where: Where) -> NDArray[np.float64]:
         heads = heads_of(given, prepared, where, setting)
-        each: NDArray[np.float64] = np.array([[head.mass(k) for k in ks] for head in heads])
-        return np.add.reduce(each)
+        each = np.array([[head.mass(k) for k in ks] for head in heads])
+        return np.asarray(each.sum(axis=0), dtype=np.float64)
 
     total = sum(pool.map(masses, tiles_of(given, setting.query_tile)), np.zeros((len(ks), 2)))
     enough = total[:, 0] >= target_mass * total[:, 1]
