@@ -126,8 +126,8 @@ class Study:
 
 
 def products() -> None:
-    """Print the error of DLZS over all pairs of 8-bit magnitudes."""
-    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(1, 128), np.arange(1, 128)))
+    """Print the error of DLZS over all pairs of unsigned 8-bit numbers."""
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(1, 256), np.arange(1, 256)))
     print(
         "\n| 8-bit x 8-bit, all pairs | mean relative error | largest | bias |\n|---|---|---|---|"
     )

@@ -23,6 +23,7 @@ PUBLISHED = {
     "llama3_8b": 8_030_261_248,  # meta-llama/Meta-Llama-3-8B
     "llama3_70b": 70_553_706_496,  # meta-llama/Meta-Llama-3-70B
     "llama3_405b": 405_853_388_800,  # meta-llama/Llama-3.1-405B at b906e4d (8 key-value heads)
+    "smollm2_135m": 134_515_008,  # HuggingFaceTB/SmolLM2-135M; its weights run in star accuracy
     "mixtral_8x7b": 46_702_792_704,  # mistralai/Mixtral-8x7B-v0.1; Keras hub's mixtral preset
     # Sum over the tensors of the published checkpoint without its layer 61 (the multi-token
     # prediction module) and without the scales of its fp8 blocks.

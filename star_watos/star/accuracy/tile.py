@@ -42,7 +42,8 @@ class Head:
         self.seen: NDArray[np.int64] = self._shown.sum(axis=1)
         self._predict = partial(prepared.scores, head, where.queries, where.keys)
         self._unit = float(prepared.unit[head])
-        self._setting = setting
+        self._sorter = setting.sorter.of_prefix(where.keys, self.seq_len)
+        self._arithmetic = setting.arithmetic
 
     @cached_property
     def scores(self) -> Floats:
@@ -74,7 +75,7 @@ class Head:
     @cached_property
     def sorted(self) -> SortedRows:
         """The predicted scores, ranked by segment."""
-        return SortedRows(self.predicted, self._setting.sorter, self._unit)
+        return SortedRows(self.predicted, self._sorter, self._unit)
 
     def kept(self, k: int) -> Mask:
         """Return the keys [rows, keys] that the core keeps when a query may keep `k`."""
@@ -96,8 +97,8 @@ class Head:
 
     def star(self, kept: Mask) -> SufaAttended:
         """Return SU-FA over the kept keys, in the setting's arithmetic."""
-        tiles, arithmetic = self.sorted.tiles, self._setting.arithmetic
-        return sufa(self.q, self.k, self.v, tiles, self.predicted, kept, arithmetic)
+        tiles = self.sorted.tiles
+        return sufa(self.q, self.k, self.v, tiles, self.predicted, kept, self._arithmetic)
 
     def exact_top_k(self, k: int) -> Floats:
         """Return attention over the `k` best keys, found exactly, in float32."""

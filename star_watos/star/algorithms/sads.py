@@ -5,7 +5,7 @@ takes 16 keys a step and carries 4 on. A key further than a radius below the bes
 clipped: it takes no part.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Sads:
     """A distributed sorter."""
 
     segments: int = 8
+    """Of a whole row; their width is that of a key tile."""
     layout: Layout = Layout.STRIDED
     radius: float | None = None
     """In Q K^T / sqrt(d), of which e^-radius is the softmax; None clips nothing.
@@ -36,6 +37,16 @@ class Sads:
     The papers print no value."""
     inputs: int = INPUTS
     survivors: int = SURVIVORS
+
+    def of_prefix(self, keys: int, seq_len: int) -> "Sads":
+        """Return the sorter of a query tile that sees `keys` of `seq_len` keys.
+
+        Key tiles keep their width, so it has as many segments as tiles of that width hold its keys.
+
+        >>> Sads(segments=8).of_prefix(256, 1024).segments
+        2
+        """
+        return replace(self, segments=-(-self.segments * keys // seq_len))
 
     def __str__(self) -> str:
         """Return the sorter in one line."""
