@@ -84,18 +84,25 @@ class Gguf:
     def __init__(self, path: Path) -> None:
         """Read the metadata and the list of tensors of `path`; `InputError` if it is no GGUF."""
         self.path = path
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise InputError.of(str(path), "is not a GGUF file")
         self._data = np.memmap(path, dtype=np.uint8, mode="r")
         self._at = 4
-        if self._data[:4].tobytes() != b"GGUF":
-            raise InputError.of(str(path), "is not a GGUF file")
         try:
             _version, n_tensors, n_keys = (self._scalar(code) for code in (4, 10, 10))
             self.metadata = {self._string(): self._value(self._scalar(4)) for _ in range(n_keys)}
             self._entries = {self._string(): self._entry() for _ in range(n_tensors)}
         except (struct.error, UnicodeDecodeError) as error:
-            raise InputError.of(str(path), f"GGUF file is cut or damaged ({error})") from error
+            raise self._damaged(str(error)) from error
         alignment = int(self.metadata.get("general.alignment", 32))
         self._start = -(-self._at // alignment) * alignment
+
+    def value(self, key: str) -> Any:  # noqa: ANN401 (any value of the metadata)
+        """Return the metadata under `key`; `InputError` where there is none."""
+        if key not in self.metadata:
+            raise InputError.of(str(self.path), f"has no {key} in its metadata")
+        return self.metadata[key]
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """Return tensor `name` with the slowest axis first; `InputError` where it cannot be."""
@@ -107,8 +114,14 @@ class Gguf:
         block, weights, read = _FORMATS[entry.format]
         size = int(np.prod(entry.shape)) // weights * block.itemsize
         start = self._start + entry.offset
-        values = read(self._data[start : start + size].view(block))
+        packed = self._data[start : start + size]
+        if len(packed) < size or entry.shape[-1] % weights:
+            raise self._damaged(f"tensor {name}")
+        values = read(packed.view(block))
         return values.reshape(entry.shape)
+
+    def _damaged(self, what: str) -> InputError:
+        return InputError.of(str(self.path), f"GGUF file is cut or damaged ({what})")
 
     def _take(self, size: int) -> bytes:
         self._at += size
@@ -127,6 +140,8 @@ class Gguf:
         if code == _ARRAY:
             inner, length = self._scalar(4), self._scalar(10)
             return [self._value(inner) for _ in range(length)]
+        if code not in _SCALARS:
+            raise self._damaged(f"no type has number {code}")
         return self._scalar(code)
 
     def _entry(self) -> _Entry:

@@ -52,7 +52,7 @@ class Llama:
         return file
 
     def _number(self, key: str) -> float:
-        return float(self._file.metadata[f"llama.{key}"])
+        return float(self._file.value(f"llama.{key}"))
 
     @property
     def source(self) -> str:
@@ -75,7 +75,8 @@ class Llama:
 
     @cached_property
     def _tokenizer(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 (an optional library's)
-        return byte_pair_tokenizer(self._file.metadata)
+        tokens, merges = (self._file.value(f"tokenizer.ggml.{key}") for key in ("tokens", "merges"))
+        return byte_pair_tokenizer(tokens, merges)
 
     def forward(self, tokens: NDArray[np.int64], attend: Attend = dense) -> Floats:
         """Return the hidden states [seq_len, d_model] after the last norm.
