@@ -118,7 +118,8 @@ class Predictor:
         keys = narrow(wide, self.key_bits, axis=PER_HEAD)
         if given.rotation is None:
             return keys
-        return Fixed(rotate(keys.values, given.rotation), keys.scale)
+        turned = Fixed(rotate(keys.values, given.rotation), keys.scale)
+        return narrow(turned, self.key_bits, axis=PER_HEAD)  # a pair's turn can reach √2 of it
 
     def _prepared(self, q: Fixed, keys: Fixed) -> "Prepared":
         """Return the operands with the bits each head drops: no score can exceed |q| |k|."""
