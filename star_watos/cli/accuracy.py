@@ -188,9 +188,12 @@ def _run(model: str, text: Path | None, seq_len: str, options: Algorithms, jobs:
     from star_watos.units import TOKENS, quantity
 
     try:
-        tokens = int(quantity(seq_len, TOKENS))
+        wanted = quantity(seq_len, TOKENS)
     except ValueError as error:
         raise InputError.of("--seq-len", str(error)) from None
+    if not wanted.is_integer():
+        raise InputError.of("--seq-len", f"expected a whole number of tokens, got {seq_len!r}")
+    tokens = int(wanted)
     words = read_text(text)
     loaded = load_real_model(model, common.note)
     return Run(

@@ -83,6 +83,8 @@ def measure(
     perplexity: bool = False,
 ) -> Accuracy:
     """Measure every layer at every keep ratio, or at that which serves; end to end where asked."""
+    if perplexity:
+        run.need_decoder()
     rows = [row(measured, run.setting) for measured in run.measure(keep_ratios, target_mass)]
     result = Accuracy(run, rows, target_mass, {})
     if not perplexity:

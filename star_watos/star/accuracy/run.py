@@ -16,6 +16,8 @@ from star_watos.star.accuracy.setting import Setting
 from star_watos.tensors import Attend, AttentionInput, Llama, RealModel, Text, dense
 from star_watos.tensors.attention import Floats
 
+LEAST_TOKENS = 2
+"""A single one leaves nothing to sort, and no token to predict."""
 Progress = Callable[[str, int, int], None]
 """Told what is done, how many of how many."""
 
@@ -82,15 +84,20 @@ class Run:
         """Whether the model predicts the next token."""
         return isinstance(self.model, Llama)
 
+    def need_decoder(self) -> Llama:
+        """Return the model; `InputError` where it does not predict the next token."""
+        if not isinstance(self.model, Llama):
+            text = "is an encoder: perplexity needs a model that predicts the next token"
+            raise InputError.of(self.model.name, text)
+        return self.model
+
     @cached_property
     def _dense(self) -> float:
         return self._perplexity("dense attention", dense)
 
     def _perplexity(self, name: str, attend: Attend) -> float:
-        if not isinstance(self.model, Llama):
-            text = "is an encoder: perplexity needs a model that predicts the next token"
-            raise InputError.of(self.model.name, text)
-        return self.model.perplexity(self.tokens, self._told(f"layers, {name}", attend))
+        decoder = self.need_decoder()
+        return decoder.perplexity(self.tokens, self._told(f"layers, {name}", attend))
 
     def _told(self, what: str, attend: Attend) -> Attend:
         """Return `attend`, which tells how far it is."""
@@ -128,6 +135,8 @@ def _by_tile(attend: Attend) -> Attend:
 
 def read_tokens(model: RealModel, text: Text, seq_len: int) -> NDArray[np.int64]:
     """Return the first `seq_len` tokens of a text; `InputError` if model or text is short."""
+    if seq_len < LEAST_TOKENS:
+        raise InputError.of("--seq-len", f"expected at least {LEAST_TOKENS} tokens, got {seq_len}")
     if seq_len > model.max_tokens:
         raise InputError.of(
             "--seq-len", f"{seq_len:,} tokens, but {model.name} reads {model.max_tokens:,}"
