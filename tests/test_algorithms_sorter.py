@@ -9,10 +9,9 @@ from star_watos.star.algorithms.sorter import (
     comparators_per_step,
     full_sort_comparators,
     network,
-    passes,
     pruned,
-    steps,
 )
+from star_watos.star.sorting import passes, steps
 
 
 def bits(inputs):

@@ -12,6 +12,7 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.star.core import Resources
+from star_watos.star.sorting import steps
 from star_watos.star.work import AttentionWork
 
 TOKEN_BYTES = 1.0
@@ -161,15 +162,14 @@ def sort(core: Resources, work: AttentionWork, key_tile: Column) -> Stage:
     cycles = visits ceil(quota / survivors) ceil((key_tile - survivors) / new inputs)
     with the mean over whole quotas (`per_visit`).
     """
-    new = core.sort_inputs - core.sort_survivors
-    steps = np.maximum(_up((key_tile - core.sort_survivors) / new), 1)
+    each = steps(key_tile, core.sort_inputs, core.sort_survivors)
     kept = mean_quota(core, work, key_tile)
     passes = per_visit(kept, core.sort_survivors)
     n_visits = visits(core, work, key_tile)
     sorted_scores = work.n_heads * work.visible_pairs * passes
     ids = n_visits * core.queries * kept * ID_BYTES
     traffic = Traffic(temp_read=sorted_scores * core.score_bytes, temp_write=ids)
-    return Stage(n_visits * passes * steps, passes * steps, sorted_scores, traffic)
+    return Stage(n_visits * passes * each, passes * each, sorted_scores, traffic)
 
 
 def kv_generation(core: Resources, work: AttentionWork, key_tile: Column) -> Stage:

@@ -13,15 +13,9 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.star.algorithms.segments import Layout, Places, quotas, tiles
-from star_watos.star.algorithms.sorter import (
-    INPUTS,
-    SURVIVORS,
-    comparators_per_step,
-    full_sort_comparators,
-    passes,
-    steps,
-)
+from star_watos.star.algorithms.sorter import comparators_per_step, full_sort_comparators
 from star_watos.star.algorithms.top import Ranking
+from star_watos.star.sorting import INPUTS, SURVIVORS, passes, steps
 
 
 @dataclass(frozen=True, slots=True)

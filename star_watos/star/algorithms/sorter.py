@@ -6,16 +6,10 @@ largest. Each step of the 16-to-4 core takes 12 new scores beside the 4 survivor
 
 from functools import cache
 
-import numpy as np
-
-from star_watos.cost import Column
+from star_watos.star.sorting import INPUTS, SURVIVORS
 
 Comparator = tuple[int, int]
 
-INPUTS = 16
-"""Inputs of SOFA's sort core."""
-SURVIVORS = 4
-"""Of which as many come out."""
 ORDERED = 2
 """Of these, as many in exact order: SU-FA needs the first two."""
 
@@ -79,26 +73,6 @@ def comparators_per_step(
     (63, 80)
     """
     return len(pruned(inputs, survivors, ordered))
-
-
-def steps(segment_keys: Column, inputs: int = INPUTS, survivors: int = SURVIVORS) -> Column:
-    """Steps of one pass over a segment: max(ceil((keys - survivors) / (inputs - survivors)), 1).
-
-    >>> [float(steps(n)) for n in (4, 16, 17, 256)]
-    [1.0, 1.0, 2.0, 21.0]
-    """
-    taken: Column = np.maximum(np.ceil((segment_keys - survivors) / (inputs - survivors)), 1.0)
-    return taken
-
-
-def passes(quota: Column, survivors: int = SURVIVORS) -> Column:
-    """Passes over a segment of which `quota` keys are kept: ceil(quota / survivors).
-
-    >>> [float(passes(n)) for n in (1, 4, 5)]
-    [1.0, 1.0, 2.0]
-    """
-    taken: Column = np.ceil(quota / survivors)
-    return taken
 
 
 def full_sort_comparators(n: int) -> int:
