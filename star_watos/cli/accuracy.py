@@ -134,7 +134,7 @@ def _accuracy(
     from star_watos.report.accuracy import print_accuracy
     from star_watos.star.accuracy import measure
 
-    shorter = _profiles(saving.beside or [])
+    shorter = _profiles(saving.beside or [], run)
     folder = _folder(saving)
     end_to_end = perplexity or (saving.profile is not None and run.has_perplexity)
     result = measure(run, ratios, target_mass, perplexity=end_to_end)
@@ -206,11 +206,14 @@ def _run(model: str, text: Path | None, seq_len: str, options: Algorithms, jobs:
     )
 
 
-def _profiles(names: list[str]) -> "list[Sparsity]":
+def _profiles(names: list[str], run: "Run") -> "list[Sparsity]":
     from star_watos.spec import load
     from star_watos.star import Sparsity
+    from star_watos.star.accuracy import check_lengths
 
-    return [load(Sparsity, name, "configs/sparsity") for name in names]
+    profiles = [load(Sparsity, name, "configs/sparsity") for name in names]
+    check_lengths(run, profiles)
+    return profiles
 
 
 def _check(saving: Saving, ratios: list[float], target_mass: float | None) -> None:
@@ -221,6 +224,8 @@ def _check(saving: Saving, ratios: list[float], target_mass: float | None) -> No
     if len(ratios) > 1 and target_mass is None:
         text = "of several --keep ratios, --target-mass says which one each layer takes"
         raise InputError.of("--save-profile", text)
+    if path.is_dir():
+        raise InputError.of(str(path), "is a folder, not a file")
     if path.exists() and not saving.force:
         raise InputError.of(str(path), "exists already; --force replaces it")
     if not path.resolve().parent.is_dir():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from star_watos.errors import InputError
 from star_watos.files import write_whole
 from star_watos.star.accuracy.rows import ACCURACY, Row
 from star_watos.star.accuracy.run import Perplexities, Run
@@ -42,7 +43,7 @@ def profile(
     mean_error = sum(row["rel_l2"] for row in layers) / len(layers)
     loss = mean_error if perplexities is None else perplexities.loss
     what = "mean relative L2 error of a layer" if perplexities is None else "perplexity increase"
-    measured = tuple(_layer(row) for row in layers)
+    measured = tuple(_layer(row, run) for row in layers)
     saved = Sparsity(
         name=name,
         keep_ratio=_mean([layer.keep_ratio for layer in measured]),
@@ -58,6 +59,18 @@ def profile(
     if len(lengths) < 2:
         return saved
     return saved.model_copy(update={"extrapolation": extrapolation(lengths)})
+
+
+def check_lengths(run: Run, others: Sequence[Sparsity]) -> None:
+    """Raise `InputError` unless the run and `others` are the same layers at different lengths."""
+    taken = {len(run.tokens)}
+    for other in others:
+        if len(other.layers) != run.model.n_layers:
+            text = f"has {len(other.layers)} layers, but {run.model.name} {run.model.n_layers}"
+            raise InputError.of(other.name, text)
+        if other.seq_len in taken:
+            raise InputError.of(other.name, f"is of {other.seq_len:,} tokens, as another one is")
+        taken.add(other.seq_len)
 
 
 def extrapolation(lengths: Sequence[Sparsity]) -> Extrapolation:
@@ -91,16 +104,40 @@ def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), DIGITS)
 
 
-def _layer(row: Row) -> LayerSparsity:
+def _layer(row: Row, run: Run) -> LayerSparsity:
     """Return the evidence of one layer; shares are rounded up, so that unions hold their sets."""
+    clipped = run.setting.sorter.radius is not None
     return LayerSparsity(
-        keep_ratio=row["keep_ratio"],
+        keep_ratio=_as_many(row, causal=run.model.causal) if clipped else row["keep_ratio"],
         kv_ratio=_up(row["kv_ratio"]),
         load_ratio=_up(row["load_ratio"]),
         group_load_ratio=_up(row["group_load_ratio"]),
-        segments=tuple(round(share, DIGITS) for share in row["segments"]),
+        segments=_whole(row["segments"]),
         **{name: round(row[name], DIGITS) for name in ACCURACY},
     )
+
+
+def _as_many(row: Row, *, causal: bool) -> float:
+    """Return k / S that keeps as many pairs as a row under a radius, which clips some of its k.
+
+    Of the pairs seen k keeps k / S, or where queries see only what is before them
+    1 - (1 - k / S)^2.
+
+    >>> _as_many({"kept_share": 0.36, "load_ratio": 0.5, "kv_ratio": 0.6}, causal=True)
+    0.2
+    """
+    share = 1 - (1 - row["kept_share"]) ** 0.5 if causal else row["kept_share"]
+    return min(_up(round(share, 2 * DIGITS)), _up(row["load_ratio"]), _up(row["kv_ratio"]))
+
+
+def _whole(shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the shares rounded so that they still sum to 1: differences of rounded sums.
+
+    >>> _whole([0.00004] * 25_000)[:4], round(sum(_whole([0.00004] * 25_000)), 9)
+    ((0.0, 0.0001, 0.0, 0.0001), 1.0)
+    """
+    sums = np.round(np.cumsum(shares), DIGITS)
+    return tuple(np.round(np.diff(sums, prepend=0.0), DIGITS).tolist())
 
 
 def _up(share: float) -> float:
