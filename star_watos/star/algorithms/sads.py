@@ -95,7 +95,11 @@ class SortedRows:
         """Return the keys that the segments find when each may keep `quota` [rows, n]."""
         if self._radius is None:
             return self._places.join(self._ranking.top(quota))
-        return self._places.join(self._within(self._radius, quota))
+        mask = self._places.join(self._within(self._radius, quota))
+        # A best key whose segment may keep none can clip the keys of all others.
+        empty = np.flatnonzero(~mask.any(axis=1))
+        mask[empty, self._scores[empty].argmax(axis=1)] = True
+        return mask
 
     def _within(self, radius: float, quota: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return what the segments [rows, n, width] keep under the radius rule.
