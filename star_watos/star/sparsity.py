@@ -35,7 +35,7 @@ class LayerSparsity(Spec):
     cosine: Annotated[Real, Field(ge=-1, le=1)] | None = None
     """Cosine between the output and that of dense attention."""
     segments: tuple[Share, ...] = ()
-    """Share of the kept keys in each segment of a row, first to last."""
+    """Share of the kept keys in each of equal parts of what a query sees, first to last."""
 
     @model_validator(mode="after")
     def _unions_hold_what_is_kept(self) -> "LayerSparsity":

@@ -112,6 +112,6 @@ def _measure(
 ) -> _Measured:
     heads = heads_of(given, prepared, where, setting)
     ks = [places(ratio, given.k.shape[1]) for ratio in keep_ratios]
-    results = [tally(heads, k, setting.sorter.segments) for k in ks]
+    results = [tally(heads, k) for k in ks]
     tallies, needed = map(list, zip(*results, strict=True))
     return _Measured(where, [head.dense for head in heads], tallies, needed)

@@ -65,7 +65,7 @@ class Run:
                 tallies.extend(measured)
                 return output
 
-            self.model.forward(self.tokens, self._told("layers measured", _by_tile(attend)))
+            self.model.forward(self.tokens, self._told("layers measured", _alone(attend)))
         return tallies
 
     def perplexities(self, keep_ratios: Sequence[float]) -> Perplexities:
@@ -75,8 +75,8 @@ class Run:
             star = attends.star(keep_ratios, self.setting, pool)
             return Perplexities(
                 dense=self._dense,
-                exact_topk=self._perplexity("exact top-k", _by_tile(exact)),
-                star=self._perplexity("STAR", _by_tile(star)),
+                exact_topk=self._perplexity("exact top-k", _alone(exact)),
+                star=self._perplexity("STAR", _alone(star)),
             )
 
     @property
@@ -120,17 +120,17 @@ class Run:
                 raise
 
 
-def _by_tile(attend: Attend) -> Attend:
+def _alone(attend: Attend) -> Attend:
     """Return `attend` with BLAS kept to one thread: the tiles' own threads would fight with it."""
     from threadpoolctl import ThreadpoolController  # noqa: PLC0415 (extra `models`)
 
     controller = ThreadpoolController()
 
-    def alone(given: AttentionInput) -> Floats:
+    def limited(given: AttentionInput) -> Floats:
         with controller.limit(limits=1):
             return attend(given)
 
-    return alone
+    return limited
 
 
 def read_tokens(model: RealModel, text: Text, seq_len: int) -> NDArray[np.int64]:

@@ -18,6 +18,9 @@ from star_watos.star.algorithms import (
     rass_loads,
 )
 
+PARTS = 8
+"""Equal parts of a row by which it is said where the kept keys lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -63,7 +66,7 @@ class Tally:
     group_loads: float = 0.0
     """Of those, keys that some row of some query head keeps."""
     segments: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
-    """Kept pairs by part of the row, first to last."""
+    """Kept pairs by part of what the tile sees, first to last [PARTS]."""
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -73,20 +76,20 @@ class Tally:
         return MaskCounts(self.rows, self.pairs, self.tiles, head_dim)
 
 
-def tally(heads: Sequence[Head], k: int, parts: int) -> tuple[Tally, NDArray[np.bool_]]:
+def tally(heads: Sequence[Head], k: int) -> tuple[Tally, NDArray[np.bool_]]:
     """Return what the heads of one K/V head amount to, and which keys [keys] they need together.
 
-    `k` is what a query may keep; the row is looked at in `parts` equal parts.
+    `k` is what a query may keep.
     """
     masks = [head.kept(k) for head in heads]
     needed = [mask.any(axis=0) for mask in masks]
     together = np.logical_or.reduce(needed)
     group = Tally(group_visited=float(together.size), group_loads=float(together.sum()))
-    each = (_of_head(head, mask, k, parts) for head, mask in zip(heads, masks, strict=True))
+    each = (_of_head(head, mask, k) for head, mask in zip(heads, masks, strict=True))
     return sum(each, group), together
 
 
-def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
+def _of_head(head: Head, kept: Mask, k: int) -> Tally:
     """Return the counts of one head, and its accuracy."""
     own = kept_per_row(k, head.seen)
     counts = mask_counts(kept, head.sorted.tiles, head.q.shape[1])
@@ -103,7 +106,7 @@ def _of_head(head: Head, kept: Mask, k: int, parts: int) -> Tally:
         visited=float(kept.shape[1]),
         loads=float(rass_loads(kept)),
         in_order=float(in_order_loads(kept)),
-        segments=np.array([part.sum() for part in np.array_split(kept, parts, axis=1)], float),
+        segments=np.array([part.sum() for part in np.array_split(kept, PARTS, axis=1)], float),
     )
 
 
