@@ -29,14 +29,18 @@ from star_watos.star.algorithms import (
     Prepared,
     Sads,
     Snap,
+    in_order_loads,
+    schedule,
     shift_product,
     snap,
 )
 from star_watos.star.algorithms.complexity import load_complexity, savings
-from star_watos.tensors import AttentionInput, dense, load_real_model, read_text
+from star_watos.star.algorithms.rass import in_order_steps
+from star_watos.tensors import AttentionInput, RealModel, dense, load_real_model, read_text
 from star_watos.units import TOKENS, quantity
 
 KEEPS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
+KEEP_HEAD = " | ".join(f"{keep:.0%}" for keep in KEEPS) + " |\n" + "|---" * (len(KEEPS) + 1) + "|"
 EXACT = Predictor(Method.EXACT)
 PREDICTORS = {
     "DLZS, Q encoded, floor": Predictor(),
@@ -114,8 +118,7 @@ class Study:
 
     def table(self, names: list[str], figure: str) -> None:
         """Print one Markdown table of a figure of `Found`."""
-        print(f"\n| {figure} | " + " | ".join(f"{keep:.0%}" for keep in KEEPS) + " |")
-        print("|---" * (len(KEEPS) + 1) + "|")
+        print(f"\n| {figure} | " + KEEP_HEAD)
         for name in names:
             sums = [Found(*self.sums[name, keep]) for keep in KEEPS]
             print(
@@ -150,6 +153,23 @@ def orders() -> None:
                 f"| {exp} | {head_dim} | {saved.against_traditional:.1%} "
                 f"| {saved.against_ascending:.1%} |"
             )
+
+
+def loads(given: AttentionInput) -> None:
+    """Print what RASS loads and how long it takes on the last query tile of a layer."""
+    seq_len, setting = given.k.shape[1], Setting()
+    where = Where(0, slice(seq_len - 128, seq_len), seq_len)
+    head = heads_of(given, setting.predictor.prepare(given), where, setting)[0]
+    print(f"\n| layer {given.layer}, last 128 of {seq_len:,} queries | " + KEEP_HEAD)
+    rows: dict[str, list[str]] = {name: [] for name in ("in order", "RASS", "fewest steps")}
+    for keep in KEEPS:
+        kept = head.kept(places(keep, seq_len))
+        greedy = schedule(kept)
+        rows["in order"].append(f"{int(in_order_loads(kept)):,} / {int(in_order_steps(kept)):,}")
+        rows["RASS"].append(f"{greedy.loads:,} / {len(greedy.steps):,}")
+        rows["fewest steps"].append(f"{int(kept.sum(axis=1).max()):,}")
+    for name, cells in rows.items():
+        print(f"| {name}, rows loaded / steps | " + " | ".join(cells) + " |")
 
 
 def picture(given: AttentionInput, path: Path, head: int = 2, keep: float = 0.1) -> None:
@@ -187,6 +207,13 @@ def picture(given: AttentionInput, path: Path, head: int = 2, keep: float = 0.1)
     figure.savefig(path, dpi=110)
 
 
+def layer_of(model: RealModel, tokens: np.ndarray, layer: int) -> AttentionInput:
+    """Return what one layer's attention sees."""
+    layers: list[AttentionInput] = []
+    model.forward(tokens, lambda given: (layers.append(given), dense(given))[1])
+    return layers[layer]
+
+
 def main() -> None:
     """Run the model once, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -197,12 +224,11 @@ def main() -> None:
     model, text = load_real_model("smollm2", print), read_text(None)
     tokens = read_tokens(model, text, int(quantity(options.seq_len, TOKENS)))
     if options.picture:
-        layers: list[AttentionInput] = []
-        model.forward(tokens, lambda given: (layers.append(given), dense(given))[1])
-        picture(layers[13], options.picture)
+        picture(layer_of(model, tokens, 13), options.picture)
         return
     products()
     orders()
+    loads(layer_of(model, tokens, 13))
     with ThreadPoolExecutor(options.jobs) as pool:
         study = Study(pool, model.n_layers)
         model.forward(tokens, study.attend)

@@ -1,8 +1,14 @@
 """What every test starts from."""
 
 import signal
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from star_watos.tensors import AttentionInput, Rotation
+
+SLICE = Path(__file__).parent / "data" / "smollm2_slice.npz"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,3 +17,20 @@ def _ctrl_c_works():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def real_layers():
+    """Three layers of SmolLM2 as `make_slice.py` left them: one K/V head, three query heads."""
+    layers = []
+    with np.load(SLICE) as held:
+        base = float(held["rope_base"])
+        for layer in held["layers"].tolist():
+            tensors = {
+                name: (held[f"{layer}.{name}"] * held[f"{layer}.{name}.scale"]).astype(np.float32)
+                for name in ("x", "w_k", "q", "k", "v")
+            }
+            _, seq_len, head_dim = tensors["q"].shape
+            rotation = Rotation.of(seq_len, head_dim, base)
+            layers.append(AttentionInput(layer, **tensors, rotation=rotation, causal=True))
+    return layers
