@@ -107,7 +107,11 @@ def _ratios(measured: LayerTally) -> dict[str, float]:
 def summary(rows: Sequence[Row]) -> list[Row]:
     """Return one row a keep ratio: the mean over layers, and the layer that is served worst."""
     ratios = dict.fromkeys(row["keep_ratio"] for row in rows)
-    return [mean([row for row in rows if row["keep_ratio"] == ratio]) for ratio in ratios]
+    # A mean of equal floats need not be that float, and perplexities are looked up by it.
+    return [
+        mean([row for row in rows if row["keep_ratio"] == ratio]) | {"keep_ratio": ratio}
+        for ratio in ratios
+    ]
 
 
 def mean(layers: Sequence[Row]) -> Row:
