@@ -194,13 +194,14 @@ def _run(model: str, text: Path | None, seq_len: str, options: Algorithms, jobs:
     if not wanted.is_integer():
         raise InputError.of("--seq-len", f"expected a whole number of tokens, got {seq_len!r}")
     tokens = int(wanted)
+    setting = _setting(options, tokens)
     words = read_text(text)
     loaded = load_real_model(model, common.note)
     return Run(
         model=loaded,
         text=words,
         tokens=read_tokens(loaded, words, tokens),
-        setting=_setting(options, tokens),
+        setting=setting,
         jobs=n_jobs(jobs),
         progress=common.progress,
     )
