@@ -1,11 +1,15 @@
 """What every test starts from."""
 
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf_files import TEXT, tiny_llama
 
+from star_watos.cli import common
+from star_watos.cli.star import app as star
 from star_watos.tensors import AttentionInput, Rotation
 
 SLICE = Path(__file__).parent / "data" / "smollm2_slice.npz"
@@ -34,3 +38,21 @@ def real_layers():
             rotation = Rotation.of(seq_len, head_dim, base)
             layers.append(AttentionInput(layer, **tensors, rotation=rotation, causal=True))
     return layers
+
+
+@pytest.fixture
+def run_star(monkeypatch, capsys, tmp_path):
+    """Run `star` as its script does, beside a tiny model and its text: code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    tiny_llama(tmp_path / "tiny.gguf")
+    (tmp_path / "text.txt").write_text(TEXT * 4)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["star", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            common.guard(star)
+        said = capsys.readouterr()
+        return end.value.code or 0, said.out, said.err
+
+    return call
