@@ -44,81 +44,88 @@ class Saving:
     beside: list[str] | None
 
 
+_Model = Annotated[
+    str, typer.Option(help="Real weights: smollm2, minilm, or a Llama-family .gguf file.")
+]
+_Text = Annotated[Path | None, typer.Option(help="UTF-8 text; Python's own prose when left out.")]
+_SeqLen = Annotated[str, typer.Option(metavar="TOKENS", help="Tokens of the text that are read.")]
+_Keep = Annotated[
+    str, typer.Option(metavar="RATIO,...", help="Keep ratios k / seq_len, in (0, 1].")
+]
+_Predictor = Annotated[str, typer.Option(help="dlzs, slzs, int4 or exact.")]
+_Snap = Annotated[str, typer.Option(help="floor or nearest power of two.")]
+_Encode = Annotated[str, typer.Option(help="Operand of dlzs that is encoded: query or key.")]
+_ScoreBits = Annotated[int, typer.Option(min=2, max=24, help="Bits kept of a predicted score.")]
+_Sorter = Annotated[str, typer.Option(help="sads, or full (whole rows, exactly).")]
+_Segments = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=4096, help="Segments of a row.", show_default=f"one per {TILE_KEYS} keys"
+    ),
+]
+_Layout = Annotated[str, typer.Option(help="Of segments: strided, contiguous or adaptive.")]
+_Radius = Annotated[
+    float | None,
+    typer.Option(min=0, help="Keys further below the best score so far are clipped."),
+]
+_Arithmetic = Annotated[str, typer.Option(help="Of SU-FA: integer (16 bit) or float (64 bit).")]
+_Perplexity = Annotated[bool, typer.Option("--perplexity", help="Also run the model end to end.")]
+_SaveProfile = Annotated[
+    Path | None, typer.Option(help="Write a sparsity profile (YAML); runs end to end.")
+]
+_TargetMass = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Each layer takes the least of KEEP that keeps it."),
+]
+_ExtrapolateWith = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PROFILE", help="Profile at another length; repeatable."),
+]
+_Jobs = Annotated[
+    int, typer.Option(min=0, max=1024, help="Threads; 0 is one a core.", show_default="all")
+]
+_Out = Annotated[Path | None, typer.Option(help=f"Folder for {TABLE} and {DOCUMENT}.")]
+_Force = Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.")]
+
+
 def add_accuracy(app: typer.Typer) -> None:
     """Give `app` the command."""
+    app.command()(accuracy)
 
-    @app.command()
-    def accuracy(
-        model: Annotated[
-            str, typer.Option(help="Real weights: smollm2, minilm, or a Llama-family .gguf file.")
-        ] = "smollm2",
-        text: Annotated[
-            Path | None, typer.Option(help="UTF-8 text; Python's own prose when left out.")
-        ] = None,
-        seq_len: Annotated[
-            str, typer.Option(metavar="TOKENS", help="Tokens of the text that are read.")
-        ] = "2k",
-        keep: Annotated[
-            str, typer.Option(metavar="RATIO,...", help="Keep ratios k / seq_len, in (0, 1].")
-        ] = "0.05,0.1,0.2",
-        predictor: Annotated[str, typer.Option(help="dlzs, slzs, int4 or exact.")] = "dlzs",
-        snap: Annotated[str, typer.Option(help="floor or nearest power of two.")] = "floor",
-        encode: Annotated[
-            str, typer.Option(help="Operand of dlzs that is encoded: query or key.")
-        ] = "query",
-        score_bits: Annotated[
-            int, typer.Option(min=2, max=24, help="Bits kept of a predicted score.")
-        ] = 8,
-        sorter: Annotated[str, typer.Option(help="sads, or full (whole rows, exactly).")] = "sads",
-        segments: Annotated[
-            int | None,
-            typer.Option(
-                min=1, max=4096, help="Segments of a row.", show_default=f"one per {TILE_KEYS} keys"
-            ),
-        ] = None,
-        layout: Annotated[
-            str, typer.Option(help="Of segments: strided, contiguous or adaptive.")
-        ] = "strided",
-        radius: Annotated[
-            float | None,
-            typer.Option(min=0, help="Keys further below the best score so far are clipped."),
-        ] = None,
-        arithmetic: Annotated[
-            str, typer.Option(help="Of SU-FA: integer (16 bit) or float (64 bit).")
-        ] = "integer",
-        perplexity: Annotated[
-            bool, typer.Option("--perplexity", help="Also run the model end to end.")
-        ] = False,
-        save_profile: Annotated[
-            Path | None, typer.Option(help="Write a sparsity profile (YAML); runs end to end.")
-        ] = None,
-        target_mass: Annotated[
-            float | None,
-            typer.Option(min=0, max=1, help="Each layer takes the least of KEEP that keeps it."),
-        ] = None,
-        extrapolate_with: Annotated[
-            list[str] | None,
-            typer.Option(metavar="PROFILE", help="Profile at another length; repeatable."),
-        ] = None,
-        jobs: Annotated[
-            int, typer.Option(min=0, max=1024, help="Threads; 0 is one a core.", show_default="all")
-        ] = 0,
-        out: Annotated[
-            Path | None, typer.Option(help=f"Folder for {TABLE} and {DOCUMENT}.")
-        ] = None,
-        force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.")] = False,
-        as_json: common.Json = False,
-    ) -> None:
-        """Run the algorithms on a real model: what they find, keep, cost and change."""
-        chosen = Algorithms(
-            predictor, snap, encode, score_bits, sorter, segments, layout, radius, arithmetic
-        )
-        saving = Saving(out, force, save_profile, extrapolate_with)
-        ratios = _ratios(keep)
-        _check(saving, ratios, target_mass)
-        run = _run(model, text, seq_len, chosen, jobs)
-        with common.interruptible("nothing was written"):
-            _accuracy(run, ratios, target_mass, saving, perplexity=perplexity, as_json=as_json)
+
+def accuracy(
+    model: _Model = "smollm2",
+    text: _Text = None,
+    seq_len: _SeqLen = "2k",
+    keep: _Keep = "0.05,0.1,0.2",
+    predictor: _Predictor = "dlzs",
+    snap: _Snap = "floor",
+    encode: _Encode = "query",
+    score_bits: _ScoreBits = 8,
+    sorter: _Sorter = "sads",
+    segments: _Segments = None,
+    layout: _Layout = "strided",
+    radius: _Radius = None,
+    arithmetic: _Arithmetic = "integer",
+    perplexity: _Perplexity = False,
+    save_profile: _SaveProfile = None,
+    target_mass: _TargetMass = None,
+    extrapolate_with: _ExtrapolateWith = None,
+    jobs: _Jobs = 0,
+    out: _Out = None,
+    force: _Force = False,
+    as_json: common.Json = False,
+) -> None:
+    """Run the algorithms on a real model: what they find, keep, cost and change."""
+    chosen = Algorithms(
+        predictor, snap, encode, score_bits, sorter, segments, layout, radius, arithmetic
+    )
+    saving = Saving(out, force, save_profile, extrapolate_with)
+    ratios = _ratios(keep)
+    _check(saving, ratios, target_mass)
+    run = _run(model, text, seq_len, chosen, jobs)
+    with common.interruptible("nothing was written"):
+        _accuracy(run, ratios, target_mass, saving, perplexity=perplexity, as_json=as_json)
 
 
 def _accuracy(
