@@ -251,7 +251,7 @@ SIMULATE_MISTAKES = [
     (star, "--keep-ratio .5 --kv-ratio .1", "--kv-ratio  sparsity: kv_ratio 0.1 is below keep_ra"),
     (star, "--model llama3_7b", "llama3_7b  no such file, nor a shipped one (shipped: deepseek_v3"),
     (star, "--model deepseek_v3", "deepseek_v3  latent attention (MLA) has no K/V rows of its own"),
-    (star, "--sparsity sofa", "sofa  no such file, nor a shipped one (shipped: sofa_0pct, "),
+    (star, "--sparsity sofa", "sofa  no such file, nor a shipped one (shipped: "),
     (star, "star_29nm", "star_29nm  no such file, nor a shipped one (shipped: star_28nm; did you "),
     (star, ".", ".  no such file, nor a shipped one"),
     (star, "..", "..  is a folder, not a file"),

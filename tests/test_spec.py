@@ -241,7 +241,7 @@ def test_a_folder_is_no_file(tmp_path):
 @pytest.mark.parametrize("name", ["", "a\0b", "x" * 5000, "../..", "sofa_2pc", "a\nb"])
 def test_names_that_mean_nothing(name):
     (line,) = said(locate, name, "configs/sparsity")
-    assert "no such file, nor a shipped one (shipped: sofa_0pct, " in line or "is a folder" in line
+    assert "no such file, nor a shipped one (shipped: " in line or "is a folder" in line
     assert line.isprintable()
     assert ("did you mean sofa_2pct?" in line) == (name == "sofa_2pc")
 
