@@ -66,7 +66,7 @@ _Segments = Annotated[
 _Layout = Annotated[str, typer.Option(help="Of segments: strided, contiguous or adaptive.")]
 _Radius = Annotated[
     float | None,
-    typer.Option(min=0, help="Keys further below the best score so far are clipped."),
+    typer.Option(min=0, help="Keys further below the best Q K / sqrt(d) so far go."),
 ]
 _Arithmetic = Annotated[str, typer.Option(help="Of SU-FA: integer (16 bit) or float (64 bit).")]
 _Perplexity = Annotated[bool, typer.Option("--perplexity", help="Also run the model end to end.")]

@@ -1,5 +1,6 @@
 """Which real models there are, and where their weights lie."""
 
+import difflib
 import os
 import subprocess
 import sys
@@ -94,10 +95,10 @@ def load_real_model(name: str, note: Callable[[str], None]) -> RealModel:
         if path.suffix == ".gguf" and path.is_file():
             _need_libraries()
             return Llama(path.stem, path)
-        known = ", ".join(CATALOG)
-        raise InputError.of(
-            name[:200], f"no model with real weights; known: {known}, or a .gguf file"
-        )
+        near = difflib.get_close_matches(name[:80], CATALOG, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        known = f"known: {', '.join(CATALOG)}, or a .gguf file{hint}"
+        raise InputError.of(name[:200], f"no model with real weights; {known}")
     _need_libraries()
     weights = CATALOG[name]
     return weights.load(name, _installed(weights) or _fetched(weights, note))
