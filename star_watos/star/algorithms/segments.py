@@ -76,10 +76,14 @@ class Places:
         return split
 
     def join(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return `x` [rows, tiles, width] by key, [rows, keys]."""
-        joined = np.empty((len(x), self.keys + 1), dtype=x.dtype)
-        joined[:, self.index.ravel()] = x.reshape(len(x), -1)
-        return joined[:, : self.keys]
+        """Return `x` [rows, tiles, width] by key, [rows, keys].
+
+        >>> places = Places.of([slice(0, None, 2), slice(1, None, 2)], 3)
+        >>> places.join(places.split(np.array([[7, 8, 9]]), 0)).tolist()
+        [[7, 8, 9]]
+        """
+        place = np.argsort(self.index.ravel(), kind="stable")[: self.keys]
+        return np.take(x.reshape(len(x), -1), place, axis=1)
 
 
 def quotas(seen: NDArray[np.int64], k: NDArray[np.int64]) -> NDArray[np.int64]:

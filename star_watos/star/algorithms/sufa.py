@@ -33,8 +33,12 @@ class Arithmetic:
     """Bits of Q, K and V, sign included; one scale a head, symmetric."""
     exp_bits: int = 16
     """Bits of an exponential (unsigned) and fraction bits of a factor that joins tiles."""
-    exp_integer_bits: int = 4
-    """Of those, integer bits: mis-ordered keys lie above the reference, so exp exceeds 1."""
+    exp_integer_bits: int = 6
+    """Of those, integer bits: mis-ordered keys lie above the reference, so exp exceeds 1.
+
+    The papers give no format. On SmolLM2 six come closest to float64 (docs/algorithms.md): with
+    fewer, what saturates costs more than the fraction gains.
+    """
 
     @property
     def exp_fraction_bits(self) -> int:
