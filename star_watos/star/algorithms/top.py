@@ -40,8 +40,3 @@ def _first_ties(
     open_places = (quota - above.sum(axis=1))[:, None]
     best: NDArray[np.bool_] = above | (tied & (np.cumsum(tied, axis=1) <= open_places))
     return best
-
-
-def exact_top_k(scores: NDArray[Any], k: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the mask of each row's `k` [rows] best keys; k is at most what the row sees."""
-    return Ranking(scores).top(k)
