@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf_files import TEXT, tiny_llama
+from hypothesis import settings
 
 from star_watos.cli import common
 from star_watos.cli.star import app as star
 from star_watos.tensors import AttentionInput, Rotation
+
+settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
+settings.load_profile("untimed")
 
 SLICE = Path(__file__).parent / "data" / "smollm2_slice.npz"
 

@@ -181,3 +181,23 @@ def test_profiles_that_cannot_be_joined_are_named(run_of, measured):
             check_lengths(run, others)
         assert str(caught.value) == says
     check_lengths(replace(run, tokens=measured[0].tokens[:100]), [two])
+
+
+SHIPPED = ("smollm2_1k", "smollm2_2k", "smollm2_4k", "smollm2_8k")
+
+
+def test_shipped_profiles_go_on_as_all_four_lengths_say():
+    own = [load(Sparsity, name, "configs/sparsity") for name in SHIPPED]
+    assert [profile.seq_len for profile in own] == [1024, 2048, 4096, 8192]
+    assert {profile.extrapolation for profile in own} == {extrapolation(own)}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_profiles_hold_their_target_and_lose_little(name):
+    own = load(Sparsity, name, "configs/sparsity")
+    assert len(own.layers) == 30
+    assert all(layer.mass_kept >= 0.95 for layer in own.layers)
+    assert own.measured.perplexity.dense < own.measured.perplexity.exact_topk
+    loss = own.measured.perplexity.star / own.measured.perplexity.dense - 1
+    assert own.accuracy_loss == pytest.approx(loss, abs=2e-4)
+    assert 0 < loss < 0.03

@@ -54,7 +54,7 @@ def test_equal_stages_agree_exactly(n_stages, n_microbatches):
     assert played_out_s(forward, backward, n_microbatches) == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_stages=st.integers(2, 10),

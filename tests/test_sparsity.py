@@ -258,7 +258,7 @@ def test_within_the_measured_length_ratios_are_those_measured(seq_len):
     assert beyond(CORE, task(seq_len), LLAMA) is None
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     exponents=st.lists(st.floats(-1, 0.5), min_size=3, max_size=3).map(sorted),
     seq_len=st.sampled_from([4097, 10_000, 131_072, 2**20]),

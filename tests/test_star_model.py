@@ -171,7 +171,7 @@ lengths = st.sampled_from([64, 128, 200, 1000, 4096, 10_000, 131_072, 2**20])
 keeps = st.floats(0.01, 1.0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seq_len=st.integers(64, 2**21), keep=keeps, factor=st.floats(1.25, 8.0))
 def test_a_longer_sequence_takes_longer(seq_len, keep, factor):
     """By a quarter or more: token by token, whole tiles and quotas can pack better by chance."""
@@ -183,7 +183,7 @@ def test_a_longer_sequence_takes_longer(seq_len, keep, factor):
     assert less.metrics["dram_bytes"] <= greater.metrics["dram_bytes"] * slack
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seq_len=lengths, keep=st.floats(0.01, 0.9), more=st.floats(1.0, 1.1))
 def test_keeping_more_takes_longer(seq_len, keep, more):
     less, greater = (evaluate(CORE, work(seq_len, keep=k), 64.0) for k in (keep, keep * more))
@@ -200,7 +200,7 @@ MORE = (
 )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     key=st.sampled_from(MORE),
     amount=st.integers(5, 64),
@@ -220,7 +220,7 @@ def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
     assert greater <= less * (1 + 1e-9)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     key=st.sampled_from(["token", "weight", "temp"]),
     kib=st.integers(256, 2048),
@@ -237,7 +237,7 @@ def test_more_memory_is_never_slower(key, kib, seq_len, keep):
         assert greater.metrics["latency_s"] <= less.metrics["latency_s"] * (1 + 1e-9)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tiles=st.integers(1, 8192), share=st.floats(0.01, 1.0), keep=keeps)
 def test_fewer_queries_take_less(tiles, share, keep):
     """In whole query tiles, to 0.1 %: the first tile of the pipeline is a mean one."""

@@ -257,7 +257,7 @@ BETTER = {
 ROOM = ("usable_area=1e6", "die.edge_bandwidth=1e6 TB/s")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(key=st.sampled_from(sorted(BETTER)), factor=st.integers(2, 5))
 def test_more_hardware_slows_no_plan(key, factor):
     base = BETTER[key]
