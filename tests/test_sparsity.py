@@ -557,3 +557,18 @@ def test_the_document_of_the_workload_adds_to_that_of_the_run():
     report = document(CORE, workload_document(TASK, LLAMA, None), TASK.work(LLAMA), result)
     json.dumps(report, allow_nan=False)
     assert report["workload"]["model"] == "llama2_7b"
+
+
+def test_unions_have_exponents_of_their_own():
+    """Four times the length: keep times 4^-0.5, loads times 4^-0.25; generation as it was."""
+    rule = {"exponent": -0.5, "kv_exponent": 0, "load_exponent": -0.25, "low": -1, "high": 0}
+    own = profile(
+        keep_ratio=0.2,
+        kv_ratio=0.8,
+        load_ratio=0.4,
+        extrapolation=rule | {"source": "made up for a test"},
+    )
+    (taken,) = layer_ratios(own, 1, 4 * own.seq_len)
+    assert taken == pytest.approx((0.1, 0.8, 0.4 / 4**0.25))
+    (low,) = layer_ratios(own, 1, 4 * own.seq_len, exponent=-1)
+    assert low == pytest.approx((0.05, 0.4, 0.4 / 4**0.75))

@@ -28,20 +28,20 @@ def layer_ratios(
     own = [Ratios(r.keep_ratio, r.kv_ratio, r.load_ratio) for r in profile.layers]
     own = own or [Ratios(profile.keep_ratio, profile.kv_ratio, profile.loaded)]
     if profile.extrapolation is not None and seq_len > profile.seq_len:
-        power = profile.extrapolation.exponent if exponent is None else exponent
-        factor = (seq_len / profile.seq_len) ** power
-        own = [_scaled(ratios, factor, 1 / seq_len) for ratios in own]
+        growth = seq_len / profile.seq_len
+        factors = Ratios(*(growth**power for power in profile.extrapolation.powers(exponent)))
+        own = [_scaled(ratios, factors, 1 / seq_len) for ratios in own]
     return [own[(2 * i + 1) * len(own) // (2 * n_layers)] for i in range(n_layers)]
 
 
-def _scaled(ratios: Ratios, factor: float, least: float) -> Ratios:
-    """Return `ratios` times `factor`, from `least` (one key) to 1 (all of them).
+def _scaled(ratios: Ratios, factors: Ratios, least: float) -> Ratios:
+    """Return `ratios` times `factors`, from `least` (one key) to 1 (all of them).
 
-    >>> _scaled(Ratios(0.1, 0.25, 0.5), 0.5, 1 / 8), _scaled(Ratios(0.25, 0.5, 0.75), 2.0, 1 / 8)
-    (Ratios(keep_ratio=0.125, kv_ratio=0.125, load_ratio=0.25),
-     Ratios(keep_ratio=0.5, kv_ratio=1.0, load_ratio=1.0))
+    >>> _scaled(Ratios(0.1, 0.25, 0.75), Ratios(0.5, 1.0, 2.0), 1 / 8)
+    Ratios(keep_ratio=0.125, kv_ratio=0.25, load_ratio=1.0)
     """
-    return Ratios(*(min(max(ratio * factor, least), 1.0) for ratio in ratios))
+    scaled = (ratio * factor for ratio, factor in zip(ratios, factors, strict=True))
+    return Ratios(*(min(max(ratio, least), 1.0) for ratio in scaled))
 
 
 def mean(layers: Iterable[Ratios]) -> Ratios:

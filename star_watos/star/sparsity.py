@@ -90,15 +90,20 @@ class Measurement(Spec):
 class Extrapolation(Spec):
     """How the ratios go on beyond the measured length.
 
-    ratio(S) = ratio * (S / seq_len)**exponent, within one key and all of them; the same factor for
-    `keep_ratio`, `kv_ratio` and `load_ratio`, of the profile and of each layer. -1 is a constant
-    number of keys a query, 0 a constant share. A union of sets changes by no more than the sets do:
-    with a negative exponent what is generated and loaded is a lower bound, with a positive one an
-    upper bound, so a band from low to high is too wide rather than too narrow.
+    ratio(S) = ratio * (S / seq_len)**exponent, within one key and all of them, of the profile and
+    of each layer. -1 is a constant number of keys a query, 0 a constant share. `kv_ratio` and
+    `load_ratio` have exponents of their own where they were measured. Where not, the same factor
+    serves them: a union of sets changes by no more than the sets do, so with a negative exponent
+    what is generated and loaded is a lower bound, with a positive one an upper bound. The band
+    moves all three exponents alike.
     """
 
     exponent: Exponent
-    """Taken."""
+    """Of `keep_ratio`, as taken."""
+    kv_exponent: Exponent | None = None
+    """Of `kv_ratio`; `exponent` when left out."""
+    load_exponent: Exponent | None = None
+    """Of `load_ratio`; `exponent` when left out."""
     low: Exponent
     """Least that is plausible."""
     high: Exponent
@@ -114,6 +119,24 @@ class Extrapolation(Spec):
                 f"{self.high:g}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _unions_shrink_no_faster(self) -> "Extrapolation":
+        for name in ("kv_exponent", "load_exponent"):
+            own = getattr(self, name)
+            if own is not None and own < self.exponent:
+                raise ValueError(
+                    f"{name} {own:g} is below exponent {self.exponent:g}: "
+                    "a union of sets shrinks no faster than the sets"
+                )
+        return self
+
+    def powers(self, exponent: float | None = None) -> tuple[float, float, float]:
+        """Return the exponents of keep, kv and load ratio, all moved so that the first is given."""
+        moved = 0.0 if exponent is None else exponent - self.exponent
+        own = (self.exponent, self.kv_exponent, self.load_exponent)
+        keep, kv, load = (moved + (self.exponent if e is None else e) for e in own)
+        return keep, kv, load
 
 
 class Sparsity(Spec):

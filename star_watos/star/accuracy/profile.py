@@ -76,7 +76,8 @@ def check_lengths(run: Run, others: Sequence[Sparsity]) -> None:
 def extrapolation(lengths: Sequence[Sparsity]) -> Extrapolation:
     """Return how the keep ratio moves with the length, from profiles of the same layers.
 
-    exponent: slope of a least-squares line through log(mean keep ratio) over log(seq_len).
+    exponent: slope of a least-squares line through log(mean keep ratio) over log(seq_len); of the
+    ratios of generation and loads likewise, not below it.
     Band: from the least to the greatest of the slopes between two neighbouring lengths and of the
     10th and 90th percentile of the single layers' lines; all within what a profile may say.
     """
@@ -87,8 +88,12 @@ def extrapolation(lengths: Sequence[Sparsity]) -> Extrapolation:
     steps = (np.diff(means) / np.diff(s)).tolist()
     plausible = [exponent, *steps, *np.quantile(np.polyfit(s, layers, 1)[0], (0.1, 0.9))]
     names = ", ".join(f"{each.seq_len:,}" for each in lengths)
+    unions = np.log([[each.kv_ratio, each.loaded] for each in lengths])
+    kv, load = (max(float(slope), exponent) for slope in np.polyfit(s, unions, 1)[0])
     return Extrapolation(
         exponent=_within(exponent),
+        kv_exponent=_within(kv),
+        load_exponent=_within(load),
         low=_within(min(plausible)),
         high=_within(max(plausible)),
         source=f"slope of log(mean keep ratio) over log(tokens) at {names} tokens; band: slopes "
