@@ -140,6 +140,18 @@ class _Head(NamedTuple):
     value_scale: float
 
 
+class _Weights(NamedTuple):
+    """What a head's scores become, tile by tile."""
+
+    p: Values
+    """exp(s - r) of kept pairs, 0 of others [tiles, rows, width]."""
+    references: Values
+    """r in units of the scores [tiles, rows]; -inf where a tile keeps no key."""
+    best: Values
+    """Predicted score of the key predicted best [tiles, rows]."""
+    saturated: int
+
+
 class _Result(NamedTuple):
     output: Values
     references: Values
@@ -164,13 +176,32 @@ def _attend(
     kept: Mask,
     arithmetic: Arithmetic | None,
 ) -> _Result:
-    """Return the output [rows, d] of one head: partial sums by tile, then one synchronisation.
-
-    All tiles are worked on at once, as [tiles, rows, width]. All but the two products works on kept
-    pairs alone, picked and put back by flat index: masks are random, and branches on them cost
-    several times as much.
-    """
+    """Return the output [rows, d] of one head: partial sums by tile, then one synchronisation."""
     places = Places.of(tiles, kept.shape[1])
+    weights = _weights(head, places, predicted, kept, arithmetic)
+    below = weights.references - weights.references.max(axis=0)
+    factors = np.exp(below * head.score_scale)
+    if arithmetic is not None:
+        factors = np.rint(factors * 2.0**arithmetic.exp_bits)
+    partial = weights.p @ places.split(head.v, 0.0, axis=-2)
+    total = np.einsum("trd,tr->rd", partial, factors)
+    output = total[:, :-1] / total[:, -1:] * head.value_scale
+    references = weights.references.T * head.score_scale
+    return _Result(output, references, weights.best.T, weights.saturated)
+
+
+def _weights(
+    head: _Head,
+    places: Places,
+    predicted: Numbers,
+    kept: Mask,
+    arithmetic: Arithmetic | None,
+) -> _Weights:
+    """Return the exponentials of all tiles at once.
+
+    All but the product works on kept pairs alone, picked and put back by flat index: masks are
+    random, and branches on them cost several times as much.
+    """
     pairs = np.flatnonzero(_by_tile(places, kept, fill=False))
     scores = head.q @ places.split(head.k, 0.0, axis=-2).swapaxes(1, 2)
     order = np.full(scores.shape, -np.inf, dtype=np.result_type(predicted, np.float32))
@@ -182,13 +213,7 @@ def _attend(
     scores.fill(0.0)
     scores.ravel()[pairs] = exponentials
     references[per_row == 0] = -np.inf
-    factors = np.exp((references - references.max(axis=0)) * head.score_scale)
-    if arithmetic is not None:
-        factors = np.rint(factors * 2.0**arithmetic.exp_bits)
-    partial = scores @ places.split(head.v, 0.0, axis=-2)
-    total = np.einsum("trd,tr->rd", partial, factors)
-    output = total[:, :-1] / total[:, -1:] * head.value_scale
-    return _Result(output, references.T * head.score_scale, best.T, saturated)
+    return _Weights(scores, references, best, saturated)
 
 
 def _by_tile(places: Places, x: Numbers, fill: float) -> Numbers:
