@@ -1,6 +1,7 @@
 """The measured tables of docs/algorithms.md, on the real tensors of SmolLM2.
 
     python benchmarks/algorithms.py --seq-len 1k
+    python benchmarks/algorithms.py --seq-len 2k --exponentials 20
     python benchmarks/algorithms.py --seq-len 1k --picture docs/score_row.png
 
 Every table is a mean over all layers and heads, of the queries that leave out some key they see.
@@ -18,12 +19,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from star_watos.star.accuracy import Setting, read_tokens
-from star_watos.star.accuracy.measure import tiles_of
+from star_watos.star.accuracy.measure import measure_layer, tiles_of
 from star_watos.star.accuracy.setting import kept_per_row, places
-from star_watos.star.accuracy.tile import Head, Where, heads_of
+from star_watos.star.accuracy.tile import Head, Where, heads_of, mass_of
 from star_watos.star.algorithms import (
+    Arithmetic,
     Encode,
     Layout,
+    MaskCounts,
     Method,
     Predictor,
     Prepared,
@@ -35,6 +38,7 @@ from star_watos.star.algorithms import (
     snap,
 )
 from star_watos.star.algorithms.complexity import load_complexity, savings
+from star_watos.star.algorithms.operations import descending_operations, flash_operations
 from star_watos.star.algorithms.rass import in_order_steps
 from star_watos.tensors import AttentionInput, RealModel, dense, load_real_model, read_text
 from star_watos.units import TOKENS, quantity
@@ -77,12 +81,10 @@ class Found(NamedTuple):
 
 def found(head: Head, k: int) -> Found:
     """Return what one head's tile finds when a query may keep `k` keys."""
-    kept, own = head.kept(k), kept_per_row(k, head.seen)
-    rows = own < head.seen
-    recall = (kept & head.exact.top(own)).sum(axis=1) / own
-    mass = np.einsum("rk,rk->r", head.weights, kept)
-    share = kept.sum(axis=1) / own
-    return Found(float(rows.sum()), *(float(x[rows].sum()) for x in (recall, mass, share)))
+    kept, rows = head.kept(k), head.choices(k)
+    share = kept.sum(axis=1) / kept_per_row(k, head.seen)
+    figures = head.recall(kept, k), mass_of(head.weights, kept), share
+    return Found(float(rows.size), *(float(x[rows].sum()) for x in figures))
 
 
 class Study:
@@ -142,17 +144,34 @@ def products() -> None:
 
 def orders() -> None:
     """Print what descending order saves by SOFA's own counts, over weights of an exponential."""
-    print(
-        "\n| exp weighs | d | vs FlashAttention, Bc = 16 (paper 25 %) | vs ascending (paper 11 %) |"
-    )
+    shipped = load_complexity().weights
+    print("\n| mul, div weigh | exp | vs FlashAttention (paper 25 %) | vs ascending (paper 11 %) |")
     print("|---|---|---|---|")
-    for head_dim in (64, 128):
+    for mul in (16, 1):
         for exp in (1, 7, 17, 34):
-            saved = savings(replace(load_complexity().weights, exp=exp), 16, head_dim)
-            print(
-                f"| {exp} | {head_dim} | {saved.against_traditional:.1%} "
-                f"| {saved.against_ascending:.1%} |"
-            )
+            saved = savings(replace(shipped, exp=exp, mul=mul, div=mul), 16, 64)
+            shares = f"{saved.against_traditional:.1%} | {saved.against_ascending:.1%}"
+            print(f"| {mul} | {exp} | {shares} |")
+    for tiles in (8, 128):
+        work = MaskCounts(rows=1, pairs=512, tiles=tiles, head_dim=64)
+        ways = descending_operations(work, updates=0), flash_operations(work)
+        ours, flash = (way.weighted(shipped) for way in ways)
+        print(f"\nproducts included, 512 keys in {tiles} tiles: {1 - ours / flash:.1%} fewer")
+
+
+def exponentials(given: AttentionInput, keep: float = 0.1) -> None:
+    """Print the output error of a layer over the integer bits of an exponential."""
+    formats = [Arithmetic(exp_integer_bits=bits) for bits in (4, 5, 6, 7, 8)]
+    segments = Sads(given.k.shape[1] // 64)
+    print(f"\n| layer {given.layer}, keep {keep} | output error | saturated |\n|---|---|---|")
+    with ThreadPoolExecutor() as pool, threadpool_limits(1):
+        for arithmetic in (*formats, None):
+            setting = Setting(sorter=segments, arithmetic=arithmetic)
+            _, (measured,) = measure_layer(given, setting, [keep], pool)
+            t = measured.tally
+            name = "float64" if arithmetic is None else f"{arithmetic.exp_integer_bits} bits"
+            share = f"{t.saturated:,.0f} of {t.pairs:,.0f}"
+            print(f"| {name} | {(t.error / t.size) ** 0.5:.2%} | {share} |")
 
 
 def loads(given: AttentionInput) -> None:
@@ -160,16 +179,15 @@ def loads(given: AttentionInput) -> None:
     seq_len, setting = given.k.shape[1], Setting()
     where = Where(0, slice(seq_len - 128, seq_len), seq_len)
     head = heads_of(given, setting.predictor.prepare(given), where, setting)[0]
-    print(f"\n| layer {given.layer}, last 128 of {seq_len:,} queries | " + KEEP_HEAD)
-    rows: dict[str, list[str]] = {name: [] for name in ("in order", "RASS", "fewest steps")}
+    print(f"\n| rows loaded / steps, layer {given.layer}, last 128 queries | " + KEEP_HEAD)
+    rows: dict[str, list[str]] = {name: [] for name in ("in order", "RASS")}
     for keep in KEEPS:
         kept = head.kept(places(keep, seq_len))
         greedy = schedule(kept)
         rows["in order"].append(f"{int(in_order_loads(kept)):,} / {int(in_order_steps(kept)):,}")
         rows["RASS"].append(f"{greedy.loads:,} / {len(greedy.steps):,}")
-        rows["fewest steps"].append(f"{int(kept.sum(axis=1).max()):,}")
     for name, cells in rows.items():
-        print(f"| {name}, rows loaded / steps | " + " | ".join(cells) + " |")
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 def picture(given: AttentionInput, path: Path, head: int = 2, keep: float = 0.1) -> None:
@@ -219,12 +237,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seq-len", default="1k")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--exponentials", type=int, metavar="LAYER", help="only their table")
     parser.add_argument("--picture", type=Path, help="draw one score row instead of measuring")
     options = parser.parse_args()
     model, text = load_real_model("smollm2", print), read_text(None)
     tokens = read_tokens(model, text, int(quantity(options.seq_len, TOKENS)))
     if options.picture:
         picture(layer_of(model, tokens, 13), options.picture)
+        return
+    if options.exponentials is not None:
+        exponentials(layer_of(model, tokens, options.exponentials))
         return
     products()
     orders()

@@ -16,6 +16,18 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message that offers the nearest spelling, or nothing.
+
+    >>> nearest("smollm", ["smollm2", "minilm"]), nearest("x", ["smollm2"])
+    ('; did you mean smollm2?', '')
+    """
+    import difflib  # noqa: PLC0415 (only mistakes need it)
+
+    near = difflib.get_close_matches(word[:80], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A place in an input: a file with line and column counted from 1, or an option."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from star_watos.star.sparsity import Sparsity
 
 TILE_KEYS = 64
-"""Keys of a segment: the widest tile whose scores star_28nm's temporary SRAM holds twice."""
+"""Keys of a segment: the key tile that `star simulate --seq-len 4k` takes, SOFA's point."""
 TABLE, DOCUMENT = "accuracy.csv", "accuracy.json"
 
 
@@ -141,12 +141,12 @@ def _accuracy(
     from star_watos.report.accuracy import print_accuracy
     from star_watos.star.accuracy import measure
 
-    shorter = _profiles(saving.beside or [], run)
+    others = _profiles(saving.beside or [], run)
     folder = _folder(saving)
     end_to_end = perplexity or (saving.profile is not None and run.has_perplexity)
     result = measure(run, ratios, target_mass, perplexity=end_to_end)
     if saving.profile is not None:
-        _save_profile(saving.profile, result, shorter)
+        _save_profile(saving.profile, result, others)
     if folder is not None:
         folder.replace(TABLE, result.csv())
         folder.replace(DOCUMENT, common.json_text(result.document()) + "\n")
@@ -248,12 +248,12 @@ def _folder(saving: Saving) -> "Folder | None":
     return Folder(saving.out, (TABLE, DOCUMENT), force=saving.force)
 
 
-def _save_profile(path: Path, result: "Accuracy", shorter: "list[Sparsity]") -> None:
+def _save_profile(path: Path, result: "Accuracy", others: "list[Sparsity]") -> None:
     from star_watos.star.accuracy import profile, save
 
     target = "one keep ratio in every layer"
     if result.target_mass is not None:
         target = f"least ratio tried that keeps {result.target_mass:g} of the softmax mass, or most"
     measured = next(iter(result.perplexities.values()), None)
-    save(profile(path.stem, result.run, result.rows, target, measured, shorter), path)
+    save(profile(path.stem, result.run, result.rows, target, measured, others), path)
     common.note(f"{path}: mean keep ratio {result.means[0]['keep_ratio']:.4g}")

@@ -1,6 +1,5 @@
 """What all commands share: help, version, errors to exit codes, JSON on stdout."""
 
-import difflib
 import io
 import json
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 import typer
 
 from star_watos import __version__
-from star_watos.errors import InputError
+from star_watos.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from star_watos.cost import Overflow
@@ -114,9 +113,8 @@ def choice(option: str, value: str, kind: type[E]) -> E:
     known = [member.value for member in kind]
     if value in known:
         return kind(value)
-    near = difflib.get_close_matches(value[:40], known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError.of(option, f"expected one of {', '.join(known)}, got {value[:40]!r}{hint}")
+    allowed = f"expected one of {', '.join(known)}"
+    raise InputError.of(option, f"{allowed}, got {value[:40]!r}{nearest(value, known)}")
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 """Where the files that come with the package are, and how a name finds one."""
 
-import difflib
 from pathlib import Path
 
-from star_watos.errors import InputError
+from star_watos.errors import InputError, nearest
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -59,6 +58,4 @@ def _is_folder(path: Path) -> bool:
 
 def _offer(name: str, folder: str) -> str:
     offered = names(folder)
-    near = difflib.get_close_matches(name[:80], offered, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"(shipped: {', '.join(offered)}{hint})"
+    return f"(shipped: {', '.join(offered)}{nearest(name, offered)})"

@@ -1,6 +1,5 @@
 """Which real models there are, and where their weights lie."""
 
-import difflib
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.errors import InputError
+from star_watos.errors import InputError, nearest
 from star_watos.tensors.attention import Attend, Floats
 from star_watos.tensors.bert import Bert
 from star_watos.tensors.llama import Llama
@@ -95,9 +94,7 @@ def load_real_model(name: str, note: Callable[[str], None]) -> RealModel:
         if path.suffix == ".gguf" and path.is_file():
             _need_libraries()
             return Llama(path.stem, path)
-        near = difflib.get_close_matches(name[:80], CATALOG, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        known = f"known: {', '.join(CATALOG)}, or a .gguf file{hint}"
+        known = f"known: {', '.join(CATALOG)}, or a .gguf file{nearest(name, CATALOG)}"
         raise InputError.of(name[:200], f"no model with real weights; {known}")
     _need_libraries()
     weights = CATALOG[name]

@@ -32,13 +32,12 @@ def profile(
     layers: Sequence[Row],
     target: str,
     perplexities: Perplexities | None,
-    shorter: Sequence[Sparsity] = (),
+    others: Sequence[Sparsity] = (),
 ) -> Sparsity:
-    """Return the profile of one row a layer; `shorter` are those at other lengths.
+    """Return the profile of one row a layer; `others` are those at other lengths.
 
-    `target` says by what the keep ratios were chosen.
-
-    Its accuracy loss is the increase of perplexity, or the output's mean error for an encoder.
+    `target` says by what the keep ratios were chosen. The accuracy loss is the increase of
+    perplexity, or the output's mean error for an encoder.
     """
     mean_error = sum(row["rel_l2"] for row in layers) / len(layers)
     loss = mean_error if perplexities is None else perplexities.loss
@@ -55,7 +54,7 @@ def profile(
         layers=measured,
         measured=_measurement(run, target, perplexities),
     )
-    lengths = sorted([*shorter, saved], key=lambda each: each.seq_len)
+    lengths = sorted([*others, saved], key=lambda each: each.seq_len)
     if len(lengths) < 2:
         return saved
     return saved.model_copy(update={"extrapolation": extrapolation(lengths)})

@@ -115,14 +115,12 @@ def _accuracy(head: Head, kept: Mask, k: int, attended: SufaAttended) -> Tally:
     rows = head.choices(k)
     if rows.size == 0:
         return Tally()
-    own = kept_per_row(k, head.seen)
-    found = (kept & head.exact.top(own)).sum(axis=1) / own
     sparse, dense = attended.output[rows], head.dense[rows].astype(np.float64)
     sizes = np.square(dense).sum(axis=1)
     norms = np.sqrt(sizes * np.square(sparse).sum(axis=1))
     return Tally(
         choices=float(rows.size),
-        found=float(found[rows].sum()),
+        found=float(head.recall(kept, k)[rows].sum()),
         mass=float(mass_of(head.weights, kept)[rows].sum()),
         cosine=float(((sparse * dense).sum(axis=1) / np.maximum(norms, 1e-300)).sum()),
         error=float(np.square(sparse - dense).sum()),

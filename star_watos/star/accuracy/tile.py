@@ -88,6 +88,12 @@ class Head:
         """
         return np.flatnonzero((self.seen > k) | (k >= self.seq_len))
 
+    def recall(self, kept: Mask, k: int) -> NDArray[np.float64]:
+        """Return the share of each row's exact top-k [rows] that is kept."""
+        own = kept_per_row(k, self.seen)
+        share: NDArray[np.float64] = (kept & self.exact.top(own)).sum(axis=1) / own
+        return share
+
     def mass(self, k: int) -> tuple[float, float]:
         """Return the softmax mass that the choices keep, and their number."""
         rows = self.choices(k)

@@ -38,22 +38,24 @@ def quantize(x: NDArray[Any], bits: int, axis: int | tuple[int, ...] | None = No
     return Fixed(np.rint(wide / scale), np.asarray(scale))
 
 
-def excess_bits(largest: float, bits: int) -> int:
+def excess_bits(largest: Integers, bits: int) -> NDArray[np.int64]:
     """Return how many low bits to drop so that +-`largest` fits into `bits` signed bits.
 
-    >>> excess_bits(127, 8), excess_bits(128, 8), excess_bits(5, 8)
-    (0, 1, 0)
+    >>> excess_bits(np.array([127.0, 128.0, 5.0]), 8).tolist()
+    [0, 1, 0]
     """
-    return max(0, int(largest).bit_length() - (bits - 1))
+    _, length = np.frexp(largest)
+    return np.maximum(length.astype(np.int64) - (bits - 1), 0)
 
 
-def truncate(values: Integers, drop: int) -> Integers:
+def truncate(values: Integers, drop: NDArray[np.int64]) -> Integers:
     """Return `values` shifted right by `drop` bits, towards minus infinity as a shifter does.
 
-    >>> truncate(np.array([5.0, -5.0]), 1).tolist()
+    >>> truncate(np.array([5.0, -5.0]), np.array(1)).tolist()
     [2.0, -3.0]
     """
-    return values if drop == 0 else np.floor(values * 2.0**-drop)
+    shifted: Integers = np.floor(values * 2.0**-drop)
+    return shifted
 
 
 def narrow(wide: Fixed, bits: int, axis: tuple[int, ...] | None = None) -> Fixed:
@@ -66,6 +68,5 @@ def narrow(wide: Fixed, bits: int, axis: tuple[int, ...] | None = None) -> Fixed
     ([125.0, -1.0], 8.0)
     """
     largest = np.max(np.abs(wide.values), axis=axis, keepdims=axis is not None)
-    _, length = np.frexp(largest)
-    drop = np.maximum(length - (bits - 1), 0)
-    return Fixed(np.floor(np.ldexp(wide.values, -drop)), np.ldexp(wide.scale, drop))
+    drop = excess_bits(largest, bits)
+    return Fixed(truncate(wide.values, drop), wide.scale * 2.0**drop)

@@ -126,7 +126,7 @@ class Predictor:
         group = len(q.values) // len(keys.values)
         k_most = _longest(keys.values).repeat(group)
         most = _longest(q.values) * k_most
-        drop = np.array([excess_bits(each, self.score_bits) for each in most])
+        drop = excess_bits(most, self.score_bits)
         unit = q.scale.ravel() * keys.scale.ravel().repeat(group) * 2.0**drop
         return Prepared(q.values, keys.values, drop, unit * q.values.shape[2] ** -0.5)
 
@@ -180,7 +180,7 @@ class Prepared:
         group = head // (len(self.q) // len(self.keys))
         products = self.q[head, queries] @ self.keys[group, :keys].T
         if self.drop is not None:
-            products = truncate(products, int(self.drop[head]))
+            products = truncate(products, self.drop[head])
         return products.astype(np.float32)
 
 
