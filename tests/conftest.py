@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,18 +46,24 @@ def real_layers():
 
 
 @pytest.fixture
-def run_star(monkeypatch, capsys, tmp_path):
-    """Run `star` as its script does, beside a tiny model and its text: code, stdout, stderr."""
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command as its script does, in an empty folder: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-    tiny_llama(tmp_path / "tiny.gguf")
-    (tmp_path / "text.txt").write_text(TEXT * 4)
 
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["star", *map(str, arguments)])
+    def call(app, *arguments):
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
-            common.guard(star)
+            common.guard(app)
         said = capsys.readouterr()
         return end.value.code or 0, said.out, said.err
 
     return call
+
+
+@pytest.fixture
+def run_star(run, tmp_path):
+    """Run `star` beside a tiny model and its text: exit code, stdout, stderr."""
+    tiny_llama(tmp_path / "tiny.gguf")
+    (tmp_path / "text.txt").write_text(TEXT * 4)
+    return partial(run, star)

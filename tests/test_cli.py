@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from star_watos.cli import common
 from star_watos.cli.star import app as star
 from star_watos.cli.watos import app as watos
 from star_watos.errors import InputError
@@ -67,22 +66,6 @@ RUN = {
     "hypervolume",
     "time_s",
 }
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command as its script does, in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def call(app, *arguments):
-        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            common.guard(app)
-        said = capsys.readouterr()
-        return end.value.code or 0, said.out, said.err
-
-    return call
 
 
 def strict(text):
