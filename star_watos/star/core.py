@@ -49,6 +49,8 @@ class Sufa(Spec):
 
     columns: Annotated[Count, Field(multiple_of=2)]
     """16-bit elements of one query."""
+    rass_steps: Annotated[Real, Field(ge=1, le=64)] = 1.0
+    """Steps that a RASS schedule takes for one of the query that keeps most; 1 if none waits."""
 
 
 class Sram(Spec):
@@ -91,7 +93,23 @@ class Dram(Spec):
     """Off-chip memory."""
 
     bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="bandwidth", gt=0)]
-    """Bytes per second, sustained."""
+    """Bytes per second at the pins, all channels."""
+    efficiency: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    """Share of the bandwidth that long bursts sustain, refresh and turn-arounds taken off."""
+    burst_bytes: Annotated[Bytes, Field(alias="burst", ge=1, le=4096)] = 1.0
+    """Least that one access moves; what is shorter is rounded up."""
+    page_bytes: Annotated[Bytes, Field(alias="page", ge=64, le=65536)] = 1024.0
+    """What one activation opens."""
+    activations_hz: Annotated[Hertz, Field(alias="activations", gt=0, le=1e12)] = 1e12
+    """Pages a second that all channels together can open."""
+
+    @model_validator(mode="after")
+    def _page_holds_a_burst(self) -> "Dram":
+        if self.page_bytes < self.burst_bytes:
+            raise ValueError(
+                f"a page of {self.page_bytes:g} B is shorter than a burst of {self.burst_bytes:g} B"
+            )
+        return self
 
 
 class Core(Spec):

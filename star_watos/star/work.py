@@ -12,6 +12,19 @@ def _float(x: Column) -> NDArray[np.float64]:
     return np.asarray(x, dtype=np.float64)
 
 
+def _misses(share: Column) -> Column:
+    """Return -ln(1 - share), kept finite where all are kept."""
+    logs: Column = -np.log1p(-np.minimum(share, 1 - 1e-12))
+    return logs
+
+
+def _power(ratio: Column, count: Column) -> Column:
+    """Return the exponent x in [0, 1] of count^x = ratio; 1 for a count of 1."""
+    logs = np.log(np.maximum(count, 1.0))
+    x: Column = np.clip(np.log(ratio) / np.where(logs > 0, logs, 1.0), 0.0, 1.0)
+    return np.where(logs > 0, x, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class AttentionWork:
     """Attention with K/V generation of all layers of a model, `q_len` queries over `seq_len` keys.
@@ -35,12 +48,42 @@ class AttentionWork:
     kv_ratio: Column
     causal: bool = True
     load_ratio: Column | None = None
-    """Share of the keys a query tile passes over whose K, V rows it loads; or `kv_ratio`."""
+    """Share of the keys that `load_rows` queries of a head keep together; or `kv_ratio`."""
+    load_rows: Column = 128.0
+    """Queries of which `load_ratio` was measured."""
+    group_load_ratio: Column | None = None
+    """The same of `group_heads` heads on one K/V head; heads choose alone when left out."""
+    group_heads: Column = 1.0
+    """Heads of which `group_load_ratio` was measured."""
+    cached: Column = 0.0
+    """Tokens at the start whose predicted K, and K and V if anyone kept them, are in DRAM."""
+    in_order_distinct: Column = 1.0
+    """Loads of the in-order schedule over the keys that its queries keep."""
 
     @property
     def loaded_ratio(self) -> Column:
         """`load_ratio`, or what stands for it."""
         return self.kv_ratio if self.load_ratio is None else self.load_ratio
+
+    def loaded_share(self, rows: Column, heads: Column = 1.0) -> Column:
+        """Return the share of the keys that any of `rows` queries of `heads` heads keeps.
+
+        U = 1 - (1 - keep)^(rows^a heads^b): the sets of one query each are joined, and what all
+        of them miss falls off as a power of their number. a and b, from 0 (all keep the same) to 1
+        (each chooses alone), are those that give `load_ratio` and `group_load_ratio`.
+
+        >>> two = AttentionWork(1, 1, 1, 1, 1, 8, 8, 0.5, 0.75, load_ratio=0.75, load_rows=2)
+        >>> [float(two.loaded_share(rows)) for rows in (1, 2, 4)]  # independent: a is 1
+        [0.5, 0.75, 0.9375]
+        """
+        one = _misses(self.keep_ratio)
+        tile = _misses(self.loaded_ratio)
+        a = _power(tile / one, self.load_rows)
+        b: Column = 1.0
+        if self.group_load_ratio is not None:
+            b = _power(_misses(self.group_load_ratio) / tile, self.group_heads)
+        share: Column = -np.expm1(-one * np.power(rows, a) * np.power(heads, b))
+        return share
 
     def beside(self, column: Column) -> Column:
         """Return what is the same for all layers so that it broadcasts: [...] -> [..., 1]."""
