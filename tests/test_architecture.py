@@ -15,7 +15,7 @@ LEVELS = (
     {"spec"},
     {"technology", "workload", "fabric", "tensors"},
     {"star", "watos"},
-    {"explore", "validate"},
+    {"explore", "validate", "compare"},
     {"report"},
     {"cli"},
 )

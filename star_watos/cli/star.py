@@ -6,6 +6,7 @@ import typer
 
 from star_watos.cli import common, exploring
 from star_watos.cli.accuracy import add_accuracy
+from star_watos.cli.compare import add_compare
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration
@@ -111,6 +112,7 @@ def _exploration() -> "tuple[type[Exploration], Any]":
 
 exploring.add_explore(app, _exploration)
 add_accuracy(app)
+add_compare(app)
 
 
 @app.command()

@@ -1,0 +1,18 @@
+"""A core beside published accelerators and an A100, and the papers' ratios beside ours."""
+
+from star_watos.compare.document import document
+from star_watos.compare.equal import Equal
+from star_watos.compare.ladder import Metrics, Step, Variant, ladder, not_wired
+from star_watos.compare.run import Beside, beside
+
+__all__ = [
+    "Beside",
+    "Equal",
+    "Metrics",
+    "Step",
+    "Variant",
+    "beside",
+    "document",
+    "ladder",
+    "not_wired",
+]
