@@ -9,7 +9,6 @@ import numpy as np
 from star_watos.compare.gpu import Gpu
 from star_watos.cost import Overflow
 from star_watos.star import AttentionWork, Core, simulate
-from star_watos.star.silicon import Units
 
 
 class Equal(StrEnum):
@@ -74,7 +73,7 @@ def core_run(core: Core, work: AttentionWork, node_nm: float | None = None) -> C
     if isinstance(result, Overflow):
         return result
     figures = {name: float(np.asarray(value)) for name, value in result.metrics.items()}
-    units = Units.of(design)
+    columns = design.kv_generation.columns + design.sufa.columns
     return CoreRun(
         node_nm=design.node_nm,
         latency_s=figures["latency_s"],
@@ -84,7 +83,7 @@ def core_run(core: Core, work: AttentionWork, node_nm: float | None = None) -> C
         core_power_w=figures["core_power_w"],
         throughput_gops=figures["throughput_gops"],
         dram_bytes=figures["dram_bytes"],
-        multiplies_per_s=float(units.kv_mac + units.sufa_mac) * design.frequency_hz,
+        multiplies_per_s=design.queries * columns * design.frequency_hz,
     )
 
 
