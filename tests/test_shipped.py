@@ -22,7 +22,7 @@ from star_watos.watos import Wafer
 SWEEPS = names("sweeps")
 SCHEMAS = root() / "docs" / "schema"
 KINDS = {
-    "star": (star, ("core", "sweep", "sparsity", "technology")),
+    "star": (star, ("core", "sweep", "sparsity", "technology", "accelerator")),
     "watos": (watos, ("wafer", "sweep", "technology")),
 }
 

@@ -10,9 +10,11 @@ from star_watos.explore.star import CoreExploration
 from star_watos.explore.watos import WaferExploration
 from star_watos.spec import InputError, load, locate, names, parse, read, root, validate
 from star_watos.star import Core, Sparsity
+from star_watos.technology.arithmetic import Arithmetic
 from star_watos.technology.core import CoreTechnology
 from star_watos.technology.scaling import ScalingTable
 from star_watos.technology.wafer import WaferTechnology
+from star_watos.validate.accelerators import Accelerator
 from star_watos.watos import Wafer
 from star_watos.workload import load_model
 
@@ -71,7 +73,7 @@ dram: {bandwidth: 512 GB/s}
     assert mistakes(text, Core) == [
         (
             "f.yaml:2:1  technology: 29nm: no such file, nor a shipped one "
-            "(shipped: 28nm, 7nm, stillmaker; did you mean 28nm?)"
+            "(shipped: 28nm, 7nm, arithmetic, stillmaker; did you mean 28nm?)"
         ),
         (
             "f.yaml:4:1  frequency: expected a number and one of Hz, kHz, MHz, GHz, THz, PHz, "
@@ -418,7 +420,9 @@ SHIPPED = {
     "configs/sparsity": Sparsity,
     "configs/technologies/28nm": CoreTechnology,
     "configs/technologies/7nm": WaferTechnology,
+    "configs/technologies/arithmetic": Arithmetic,
     "configs/technologies/stillmaker": ScalingTable,
+    "configs/accelerators": Accelerator,
     "sweeps/ci_star": CoreExploration,
     "sweeps/star": CoreExploration,
     "sweeps/ci_watos": WaferExploration,
@@ -426,7 +430,13 @@ SHIPPED = {
 }
 FILES = [
     f"{folder}/{name}"
-    for folder in ("configs/cores", "configs/wafers", "configs/sparsity", "configs/technologies")
+    for folder in (
+        "configs/cores",
+        "configs/wafers",
+        "configs/sparsity",
+        "configs/technologies",
+        "configs/accelerators",
+    )
     for name in names(folder)
 ] + [f"sweeps/{name}" for name in names("sweeps")]
 

@@ -1,8 +1,11 @@
 """SOFA's published figures against the model at SOFA's operating point."""
 
+from dataclasses import replace
+
 from star_watos.cost import Overflow
 from star_watos.spec import Document, Mark, load, validate
 from star_watos.star import AttentionTask, Core, Evaluation, area_mm2, simulate
+from star_watos.technology.sram import sram_range_note
 from star_watos.validate.published import Comparison, compare
 
 
@@ -27,7 +30,20 @@ def core_comparisons() -> list[Comparison]:
         "DRAM power": power_w["dram"],
         "device efficiency": metrics["energy_efficiency_gops_per_w"],
     }
-    return compare({"sofa": figures | areas | {f"power {b}": power_w[b] for b in logic}})
+    rows = compare({"sofa": figures | areas | {f"power {b}": power_w[b] for b in logic}})
+    note = _sram_note(core)
+    return [replace(row, note=note) if row.item.endswith(" sram") else row for row in rows]
+
+
+def _sram_note(core: Core) -> str:
+    """Say which SRAMs of a core lie outside the table, and in what; empty if none."""
+    node = core.technology.node_nm
+    notes = {
+        name: sram_range_note(sram.capacity_bytes / sram.banks, sram.word_bits, node)
+        for name, sram in core.sram
+    }
+    beyond = [f"{name} {text}" for name, text in notes.items() if text]
+    return f"SRAM outside the CACTI table: {core.name}: {'; '.join(beyond)}" if beyond else ""
 
 
 def _run(core: Core, sparsity: str) -> Evaluation:

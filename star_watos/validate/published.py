@@ -23,6 +23,10 @@ class Comparison:
     calibrated: str
     """`yes`: a constant of ours comes from this row; `partly`: from parts of it; `no`: neither."""
     source: str
+    constants: str
+    """Where the constants behind our figure come from."""
+    note: str = ""
+    """What else to know of our figure, such as an extrapolation."""
 
     @property
     def error_pct(self) -> float:
@@ -45,6 +49,7 @@ def compare(tables: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
                 predicted=tables[row["table"]][row["item"]],
                 calibrated=row["calibrated"],
                 source=row["source"],
+                constants=row["constants"],
             )
             for row in csv.DictReader(file)
             if row["table"] in tables
@@ -64,9 +69,14 @@ def document(schema: str, rows: list[Comparison]) -> dict[str, Any]:
     """
     return {
         "schema": schema,
-        "tables": [_summary(table, rows) for table in dict.fromkeys(r.table for r in rows)],
+        "tables": summaries(rows),
         "rows": [asdict(row) | {"error_pct": row.error_pct} for row in rows],
     }
+
+
+def summaries(rows: list[Comparison]) -> list[dict[str, Any]]:
+    """Return count, mean absolute error, 95th percentile and bias of each table."""
+    return [_summary(table, rows) for table in dict.fromkeys(r.table for r in rows)]
 
 
 def _summary(table: str, rows: list[Comparison]) -> dict[str, Any]:
