@@ -1,0 +1,5 @@
+"""The core played out visit by visit, from `docs/star_model.md` and from no closed formula."""
+
+from star_watos.star.event.run import EventRun, Limits, run_events
+
+__all__ = ["EventRun", "Limits", "run_events"]

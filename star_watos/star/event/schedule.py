@@ -1,0 +1,253 @@
+"""The machine played out: one event after the other, until the last output is stored.
+
+Events are ends of tasks in the order of time; of the same instant, those of later stages first.
+What an end sets free starts at once, later stages first. The DMA and the ports serve first come
+first served, so that the end of a request is known when it is made: max(free, now) + duration.
+A visit costs about six events whatever the design is: nothing is iterated, nothing can fail to
+converge, and the order of service is the machine's own. Times are cycles.
+"""
+
+from dataclasses import dataclass
+from heapq import heappop
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.star.event.head import Head
+from star_watos.star.event.machine import Machine
+from star_watos.star.event.servers import Array, Dma, Heap, Line, Ports, Span
+from star_watos.star.event.tasks import CYCLES, SECONDS, Floats
+
+(_ATTENDED, _ROWS, _STORED, _GENERATED, _LOADED, _IDENTIFIED, _SORTED, _BACK, _OUT, _PREDICTED,
+ _FRONT) = range(11)  # fmt: skip
+"""Kinds of events, later stages first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """When everything of some K/V heads happened, in cycles from the start of the layer."""
+
+    stages: dict[str, Span]
+    """Of the arrays: predict, sort, kv_generation, attention."""
+    transfers: dict[str, Span]
+    """Of the DMA, by kind."""
+
+    @property
+    def end(self) -> float:
+        """When the last output is in the DRAM."""
+        return float(self.transfers["output store"].end[-1])
+
+
+def _numbered(parts: list[NDArray[np.int64]], per_head: int) -> list[int]:
+    """Return numbers that count within a head as numbers that count on from head to head."""
+    numbers: list[int] = np.concatenate([p + g * per_head for g, p in enumerate(parts)]).tolist()
+    return numbers
+
+
+class _Play:
+    """Who waits for whom. Every handler is told the time; `_done` lines count ends."""
+
+    def __init__(self, machine: Machine, heads: list[Head]) -> None:
+        self.heap: Heap = []
+        self.dma, self.ports = Dma(), Ports()
+        self.machine, self.heads = machine, heads
+        self.ring = 2 * heads[0].n_visits
+        batches = heads[0].n_batches
+        needs = [np.where(h.needs > 0, h.needs + g * batches, 0) for g, h in enumerate(heads)]
+        self.needs: list[int] = np.concatenate(needs).tolist()
+        self.known = _numbered([h.batches.known for h in heads], heads[0].n_visits)
+        self._arrays()
+        self._transfers()
+        self.handlers = (
+            self.attended, self.rows_loaded, self.batch_stored, self.generated, self.batch_loaded,
+            self.identified, self.sorted, self.scores_back, self.scores_out, self.predicted,
+            self.front_loaded,
+        )  # fmt: skip
+
+    def _arrays(self) -> None:
+        self.predict = self._array(_PREDICTED, [h.visits.predict for h in self.heads])
+        self.sort = self._array(_SORTED, [h.visits.sort for h in self.heads])
+        self.generate = self._array(_GENERATED, [h.batches.generation for h in self.heads])
+        self.attend = self._array(_ATTENDED, [h.visits.attention for h in self.heads])
+
+    def _transfers(self) -> None:
+        heads = self.heads
+        self.front = self._line(_FRONT, [h.visits.front for h in heads])
+        self.key_store = self._line(None, [h.visits.key_store for h in heads])
+        self.out = self._line(_OUT, [h.visits.scores for h in heads])
+        self.back = self._line(_BACK, [h.visits.scores for h in heads])
+        self.identify = self._line(_IDENTIFIED, [h.visits.identifiers for h in heads])
+        self.load = self._line(_LOADED, [h.batches.load for h in heads])
+        self.store = self._line(_STORED, [h.batches.store for h in heads])
+        self.rows = self._line(_ROWS, [h.visits.rows for h in heads])
+        self.output = self._line(None, [h.visits.output for h in heads])
+
+    def _array(self, kind: int, parts: list[Floats]) -> Array:
+        tasks, sram = np.concatenate(parts, axis=-1), self.machine.core.sram
+        widths = np.array([[s.width_bytes] for s in (sram.token, sram.weight, sram.temp)])
+        return Array(self.heap, kind, tasks[CYCLES], self.ports, tasks[CYCLES + 1 :] / widths)
+
+    def _line(self, kind: int | None, parts: list[Floats]) -> Line:
+        seconds = np.concatenate([part[SECONDS] for part in parts])
+        return Line(self.heap, kind, seconds * self.machine.core.frequency_hz)
+
+    def run(self) -> None:
+        """Play until nothing is to come."""
+        if not self.machine.flow.predicts:
+            for line in (self.predict, self.sort, self.front, self.identify):
+                line.skip()
+        self.next_rows(0.0)
+        self.next_batch(0.0)
+        self.next_front(0.0)
+        self.next_front(0.0)
+        heap, handlers = self.heap, self.handlers
+        while heap:
+            now, kind = heappop(heap)
+            handlers[kind](now)
+
+    # What may start next. Each asks for all that it waits for.
+
+    def next_front(self, now: float) -> None:
+        """A slot is free: load what the predictor works on next."""
+        if self.front.begun < self.front.size:
+            self.dma.send(self.front, now)
+
+    def next_predict(self, now: float) -> None:
+        """Predict, once its load, a score buffer and room for its identifiers are there."""
+        line = self.predict
+        t = line.begun
+        if (
+            t < line.size
+            and line.done == t
+            and self.front.done > t
+            and self.sort.done >= t - 1
+            and self.attend.done > t - self.ring
+        ):
+            line.begin(now)
+
+    def next_sort(self, now: float) -> None:
+        """Sort, once predicted; the scores are back if they had no room."""
+        line = self.sort
+        if line.begun == line.done < self.back.done:
+            line.begin(now)
+
+    def next_batch(self, now: float) -> None:
+        """Load batches, once their tokens are known and the batch before the last is done."""
+        line = self.load
+        while (
+            line.begun < line.size
+            and self.sort.done > self.known[line.begun]
+            and self.generate.done >= line.begun - 1
+        ):
+            self.dma.send(line, now)
+
+    def next_generation(self, now: float) -> None:
+        """Generate a batch, once it is loaded."""
+        if self.generate.begun == self.generate.done < self.load.done:
+            self.generate.begin(now)
+
+    def next_rows(self, now: float) -> None:
+        """Load rows, once their identifiers and batches are stored and a slot of two is free."""
+        line = self.rows
+        while (
+            line.begun < line.size
+            and self.identify.done > line.begun
+            and self.store.done >= self.needs[line.begun]
+            and self.attend.done >= line.begun - 1
+        ):
+            self.dma.send(line, now)
+
+    def next_attention(self, now: float) -> None:
+        """Attend, once the rows are loaded."""
+        if self.attend.begun == self.attend.done < self.rows.done:
+            self.attend.begin(now)
+
+    # What an end sets free, later stages first.
+
+    def attended(self, now: float) -> None:
+        """A visit's attention ends."""
+        self.attend.done += 1
+        self.dma.send(self.output, now)
+        self.next_rows(now)
+        self.next_attention(now)
+        self.next_predict(now)
+
+    def rows_loaded(self, now: float) -> None:
+        """A visit's rows of K and V are there."""
+        self.rows.done += 1
+        self.next_attention(now)
+
+    def batch_stored(self, now: float) -> None:
+        """The K and V of a batch are in the DRAM."""
+        self.store.done += 1
+        self.next_rows(now)
+
+    def generated(self, now: float) -> None:
+        """The K and V of a batch are made."""
+        self.generate.done += 1
+        self.dma.send(self.store, now)
+        self.next_batch(now)
+        self.next_generation(now)
+
+    def batch_loaded(self, now: float) -> None:
+        """Tokens and weights of a batch are there."""
+        self.load.done += 1
+        self.next_generation(now)
+
+    def identified(self, now: float) -> None:
+        """A visit's identifiers are in the DRAM."""
+        self.identify.done += 1
+        self.next_rows(now)
+
+    def sorted(self, now: float) -> None:
+        """A visit's keys are chosen."""
+        self.sort.done += 1
+        self.next_batch(now)
+        self.dma.send(self.identify, now)
+        self.next_sort(now)
+        self.next_predict(now)
+
+    def scores_back(self, now: float) -> None:
+        """A visit's scores can be sorted."""
+        self.back.done += 1
+        self.next_sort(now)
+
+    def scores_out(self, now: float) -> None:
+        """A visit's scores have left the temp SRAM."""
+        self.dma.send(self.back, now)
+
+    def predicted(self, now: float) -> None:
+        """A visit's scores are predicted."""
+        self.predict.done += 1
+        if self.machine.flow.isolated:
+            self.dma.send(self.out, now)
+        else:
+            self.back.done += 1
+            self.next_sort(now)
+        self.dma.send(self.key_store, now)
+        self.next_front(now)
+        self.next_predict(now)
+
+    def front_loaded(self, now: float) -> None:
+        """What the predictor works on is there."""
+        self.front.done += 1
+        self.next_predict(now)
+
+
+def play(machine: Machine, heads: list[Head]) -> Played:
+    """Play out K/V heads of one layer, one after the other through the pipeline."""
+    run = _Play(machine, heads)
+    run.run()
+    stages = {
+        "predict": run.predict, "sort": run.sort, "kv_generation": run.generate,
+        "attention": run.attend,
+    }  # fmt: skip
+    transfers = {
+        "front load": run.front, "K^ store": run.key_store, "scores store": run.out,
+        "scores load": run.back, "identifiers store": run.identify, "batch load": run.load,
+        "batch store": run.store, "rows load": run.rows, "output store": run.output,
+    }  # fmt: skip
+    return Played(
+        {name: line.span for name, line in stages.items()},
+        {name: line.span for name, line in transfers.items()},
+    )
