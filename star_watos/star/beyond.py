@@ -5,9 +5,11 @@ from typing import Any
 
 from star_watos.cost import Overflow
 from star_watos.star.core import Core
+from star_watos.star.dataflow import STAR, Dataflow
 from star_watos.star.ratios import mean
 from star_watos.star.simulate import simulate
 from star_watos.star.task import AttentionTask
+from star_watos.star.work import AttentionWork
 from star_watos.units import show
 from star_watos.workload import Model
 
@@ -28,7 +30,11 @@ class Beyond:
 
 
 def beyond(
-    core: Core, task: AttentionTask, model: Model, key_tile: int | None = None
+    core: Core,
+    task: AttentionTask,
+    model: Model,
+    key_tile: int | None = None,
+    flow: Dataflow = STAR,
 ) -> Beyond | None:
     """Return what `task` assumes beyond the profile's length, if it is beyond it.
 
@@ -41,14 +47,16 @@ def beyond(
     if rule is None:
         return Beyond(profile.seq_len, 0.0, used, None, None)
     low, high = (mean(task.ratios(model, e)).keep_ratio for e in (rule.low, rule.high))
-    fast, slow = (_latency_s(core, task, model, key_tile, e) for e in (rule.low, rule.high))
+    fast, slow = (
+        _latency_s(core, task.work(model, e), key_tile, flow) for e in (rule.low, rule.high)
+    )
     return Beyond(profile.seq_len, rule.exponent, used, (low, high), (fast, slow))
 
 
 def _latency_s(
-    core: Core, task: AttentionTask, model: Model, key_tile: int | None, exponent: float
+    core: Core, work: AttentionWork, key_tile: int | None, flow: Dataflow
 ) -> float | None:
-    result = simulate(core, task.work(model, exponent), key_tile)
+    result = simulate(core, work, key_tile, flow)
     return None if isinstance(result, Overflow) else float(result.latency.total_s)
 
 
@@ -92,6 +100,7 @@ def workload_document(task: AttentionTask, model: Model, ahead: Beyond | None) -
     layers, profile = task.ratios(model), task.sparsity
     return {
         **task.model_dump(mode="json", exclude={"sparsity"}),
+        "phase": task.step.value,
         "model": model.name,
         **mean(layers)._asdict(),
         "keep_ratio_by_layer": [r.keep_ratio for r in layers] if profile.layers else None,

@@ -1,11 +1,9 @@
 """The template of a sparse-attention core (`configs/cores/*.yaml`)."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from star_watos.cost import Column
 from star_watos.spec import From, Spec
 from star_watos.technology.core import CoreTechnology
 from star_watos.units import Bytes, BytesPerS, Count, Hertz, Real
@@ -133,53 +131,3 @@ class Core(Spec):
     """Width of a predicted score."""
     sram: SramSet
     dram: Dram
-
-
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """Capacity and bytes a cycle of one SRAM; floats or columns."""
-
-    capacity_bytes: Column
-    width_bytes: Column
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What the formulas need of a core; each field is a float or a column of designs."""
-
-    frequency_hz: Column
-    queries: Column
-    dlzs_columns: Column
-    int8_rate: Column
-    sort_inputs: Column
-    sort_survivors: Column
-    kv_columns: Column
-    sufa_columns: Column
-    score_bytes: Column
-    token: Buffer
-    weight: Buffer
-    temp: Buffer
-    dram_bytes_per_s: Column
-
-    @classmethod
-    def of(cls, core: Core) -> "Resources":
-        """Return the numbers of `core`."""
-        sram = core.sram
-        token, weight, temp = (
-            Buffer(s.capacity_bytes, s.width_bytes) for s in (sram.token, sram.weight, sram.temp)
-        )
-        return cls(
-            frequency_hz=core.frequency_hz,
-            queries=float(core.queries),
-            dlzs_columns=float(core.dlzs.columns),
-            int8_rate=float(core.dlzs.int8_rate),
-            sort_inputs=float(core.sads.inputs),
-            sort_survivors=float(core.sads.survivors),
-            kv_columns=float(core.kv_generation.columns),
-            sufa_columns=float(core.sufa.columns),
-            score_bytes=core.score_bits / 8,
-            token=token,
-            weight=weight,
-            temp=temp,
-            dram_bytes_per_s=core.dram.bandwidth_bytes_per_s,
-        )

@@ -1,10 +1,12 @@
 """How a core goes about attention: the choices an ablation changes, one at a time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
 from star_watos.cost import Column
-from star_watos.errors import InputError
+from star_watos.errors import InputError, Mark, Problem
 
 
 class Predictor(StrEnum):
@@ -72,32 +74,59 @@ class Dataflow:
 
     def __post_init__(self) -> None:
         """Refuse what no core could do: `InputError`, all reasons at once."""
-        reasons = [reason for wrong, reason in self._rules() if wrong]
+        reasons = {option: reason for wrong, option, reason in self._rules() if wrong}
         if reasons:
-            raise InputError([p for r in reasons for p in InputError.of(r[0], r[1]).problems])
+            raise InputError(Problem(Mark(f"--{o}"), "", text) for o, text in reasons.items())
 
-    def _rules(self) -> list[tuple[bool, tuple[str, str]]]:
+    def _rules(self) -> list[tuple[bool, str, str]]:
+        """Return what would be wrong, where, and what to say of it."""
         dense, sorter = self.predictor is Predictor.NONE, self.sorter
         return [
             (
                 dense and sorter is not Sorter.NONE,
-                ("--sorter", f"{sorter.value} has no scores to sort with --predictor none; use none"),
+                "sorter",
+                f"{sorter.value} has no scores to sort with --predictor none; use none",
             ),
             (
                 sorter is Sorter.NONE and self.attention is Attention.SUFA,
-                ("--attention", "sufa needs sorted keys; with --sorter none use fa2 or softmax"),
+                "attention",
+                "sufa needs sorted keys; with --sorter none use fa2 or softmax",
             ),
             (
                 sorter is Sorter.FULL and self.tiling is Tiling.CROSS_STAGE,
-                ("--tiling", "cross-stage never has the whole rows that --sorter full sorts; "
-                             "use stage-isolated"),
+                "tiling",
+                "cross-stage never has the whole rows that --sorter full sorts; use stage-isolated",
             ),
         ]
+
+    @classmethod
+    def implied_by(cls, chosen: Mapping[str, StrEnum]) -> tuple["Dataflow", str | None]:
+        """Return STAR's dataflow with `chosen` and what follows from it, and a note of the latter.
+
+        >>> Dataflow.implied_by({"sorter": Sorter.NONE})[1]
+        '--sorter none: keys are in no order, so --attention fa2'
+        """
+        flow: dict[str, Any] = dict(chosen)
+        said = []
+        if flow.get("predictor") is Predictor.NONE and "sorter" not in flow:
+            flow["sorter"] = Sorter.NONE
+            said.append("--predictor none: there are no scores to sort, so --sorter none")
+        if flow.get("sorter") is Sorter.NONE and "attention" not in flow:
+            flow["attention"] = Attention.FA2
+            said.append("--sorter none: keys are in no order, so --attention fa2")
+        if flow.get("sorter") is Sorter.FULL and "tiling" not in flow:
+            flow["tiling"] = Tiling.STAGE_ISOLATED
+            said.append("--sorter full: whole rows are sorted, so --tiling stage-isolated")
+        return cls(**flow), "; ".join(said) or None
 
     @property
     def predicts(self) -> bool:
         """Whether keys are chosen at all."""
         return self.predictor is not Predictor.NONE
+
+    def names(self) -> dict[str, str]:
+        """Return each choice by its kind, as options and files spell it."""
+        return {f.name: getattr(self, f.name).value for f in fields(self)}
 
     @property
     def isolated(self) -> bool:

@@ -1,14 +1,17 @@
-"""The cross-stage tile pipeline: how long a layer takes, and what bounds it."""
+"""The tile pipeline across the stages: how long a layer takes, and what bounds it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
-from star_watos.star.core import Resources
-from star_watos.star.stages import SRAM_NAMES, Stages, key_tiles
-from star_watos.star.work import AttentionWork
+from star_watos.star.fit import batch_tokens
+from star_watos.star.layer import Layer
+from star_watos.star.stages import SRAM_NAMES, Stages
+from star_watos.star.stages.stage import over_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,50 @@ class Latency:
     """Time that each SRAM's ports and the DRAM are busy."""
     bound: "Bound | NDArray[np.object_]"
 
+    def of(self, total_s: float) -> "Latency":
+        """Return the same with another total, in which each group has its share."""
+        group_s = self.group_s * (total_s / self.total_s)
+        return replace(self, total_s=total_s, group_s=group_s)
 
-def memory_seconds(core: Resources, stages: Stages) -> dict[str, Column]:
-    """Seconds of one layer at each memory, its bytes over its bandwidth."""
+
+class Step(NamedTuple):
+    """A stage on a stretch of query tiles: its work, and that of the first visit and the last."""
+
+    work_s: Column
+    first_s: Column
+    """From the start of the stretch to when the next stage can start."""
+    last_s: Column
+    """From when the stage before ends to the end."""
+
+
+def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
+    """Seconds that stages in a row take for stretches of visits, each (weight, steps).
+
+    A stage starts a stretch when it is done with the one before and the stage before it has passed
+    on its first visit; it ends no sooner than its own last visit after the stage before:
+
+        begin = max(own end, begin' + first')      end = max(begin + work, end' + last)
+
+    Stretches of no weight are skipped. Two stages of 3 s and 2 s a visit, four visits: 3 * 4 + 2.
+
+    >>> float(makespan([(1.0, (Step(12.0, 3.0, 3.0), Step(8.0, 2.0, 2.0)))]))
+    14.0
+    """
+    ends: list[Column] = [0.0] * len(stretches[0][1])
+    for weight, steps in stretches:
+        there = np.asarray(weight) > 0
+        passed, ended = 0.0, 0.0
+        for s, step in enumerate(steps):
+            begin = np.maximum(ends[s], passed)
+            end = np.maximum(begin + step.work_s, ended + step.last_s)
+            ends[s] = np.where(there, end, ends[s])
+            passed, ended = begin + step.first_s, end
+    return ends[-1]
+
+
+def memory_seconds(layer: Layer, stages: Stages) -> dict[str, Column]:
+    """Seconds of one layer at each memory: bytes over bandwidth, and the DRAM's transfers."""
+    core = layer.core
     totals = {
         name: sum(
             (getattr(s.traffic, f"{name}_read") + getattr(s.traffic, f"{name}_write"))
@@ -38,26 +82,24 @@ def memory_seconds(core: Resources, stages: Stages) -> dict[str, Column]:
         name: total / getattr(core, name).width_bytes / core.frequency_hz
         for name, total in totals.items()
     }
-    return seconds | {"dram": sum(s.traffic.dram for s in stages) / core.dram_bytes_per_s}
+    return seconds | {"dram": over_layer(layer, sum(s.dram.seconds for s in stages))}
 
 
-def latency(core: Resources, work: AttentionWork, key_tile: Column, stages: Stages) -> Latency:
+def latency(layer: Layer, stages: Stages) -> Latency:
     """Time of all layers when the tiles of a layer stream through the stages.
 
-    A stage or memory with time T in a layer spends f of it on the first tile. A pipeline takes
-    sum(f) + max(T - f): one tile through every stage, then the slowest resource sets the pace.
-    DRAM comes first and takes part like a stage, loading what the first key tile needs; an SRAM's
-    ports work beside the stages and only limit the pace. Layers follow one another.
+    DRAM comes first in the row; an SRAM's ports work beside the stages and only limit the pace.
+    Layers follow one another.
     """
-    memory = memory_seconds(core, stages)
-    tiles = key_tiles(work, key_tile)
-    busy = {name: getattr(stages, name).cycles / core.frequency_hz for name in Stages._fields}
-    first = {
-        name: getattr(stages, name).first_cycles / core.frequency_hz for name in Stages._fields
-    } | {name: time / tiles for name, time in memory.items()}
-    rest = [time - first[name] for name, time in (busy | memory).items()]
-    fill = sum(first[name] for name in (*Stages._fields, "dram"))
-    layer_s = fill + np.max(np.stack(np.broadcast_arrays(*rest)), axis=0)
+    work = layer.work
+    memory = memory_seconds(layer, stages)
+    busy = {
+        name: over_layer(layer, stage.cycles) / layer.core.frequency_hz
+        for name, stage in zip(Stages._fields, stages, strict=True)
+    }
+    layer_s = makespan(_stretches(layer, stages))
+    for name in SRAM_NAMES:
+        layer_s = np.maximum(layer_s, memory[name])
     stage_s = {name: work.total(t) for name, t in busy.items()}
     memory_s = {name: work.total(t) for name, t in memory.items()}
     return Latency(
@@ -67,6 +109,74 @@ def latency(core: Resources, work: AttentionWork, key_tile: Column, stages: Stag
         memory_s=memory_s,
         bound=largest(_by_resource(stage_s, memory_s)),
     )
+
+
+def _stretches(layer: Layer, stages: Stages) -> list[tuple[Column, list[Step]]]:
+    """The first K/V head by its query tiles, those between as one, and the last by its tiles."""
+    heads, weight = np.asarray(layer.work.n_kv_heads, float), layer.tiles.weight
+    steps = _steps(layer, stages)
+    each = [(weight[m], [_at(step, m) for step in steps]) for m in range(len(weight))]
+    middle = [
+        Step(
+            np.add.reduce(s.work_s, axis=0) * np.maximum(heads - 2, 0.0), s.first_s[0], s.last_s[-1]
+        )
+        for s in steps
+    ]
+    last = [(w * (heads > 1), s) for w, s in each]
+    return [*each, (np.maximum(heads - 2, 0.0), middle), *last]
+
+
+def _at(step: Step, m: int) -> Step:
+    return Step(*(part[m] for part in step))
+
+
+def _steps(layer: Layer, stages: Stages) -> list[Step]:
+    """DRAM, predict, sort, generation and attention on each stretch of query tiles, [tiles, ...].
+
+    The first visit waits for its load; generation passes on a batch, loaded, made and stored.
+    """
+    tiles, f = layer.tiles, layer.core.frequency_hz
+    visits = layer.passes * (1.0 if layer.flow.isolated else layer.visits.count)
+    loads = [stage.dram.seconds for stage in stages]
+    times = [stage.cycles / f for stage in stages]
+    zero = 0.0 * tiles.weight * times[3] * visits * loads[3]
+
+    def whole(time: Column) -> Column:
+        return tiles.weight * time + zero
+
+    predict, sort, _, attend = (
+        Step(whole(t), t / visits + zero, t / visits + zero) for t in times
+    )
+    made_s = _batch_seconds(layer, times[2] + loads[2])
+    rows_s = loads[3] / visits
+    generate = Step(_generated(layer, times[2]) + zero, made_s + rows_s + zero, zero)
+    return [
+        Step(whole(sum(loads)), loads[0] / visits + zero, zero),
+        predict,
+        sort,
+        generate,
+        attend,
+    ]
+
+
+def _batches(layer: Layer) -> Column:
+    batches: Column = np.ceil(layer.work.generated_tokens / batch_tokens(layer))
+    return np.maximum(batches, 1.0)
+
+
+def _batch_seconds(layer: Layer, time: Column) -> Column:
+    """Seconds of one batch of a K/V head, in the query tiles that bring new tokens."""
+    whole = layer.tiles.total(time) / _batches(layer)
+    return np.where(layer.tiles.new > 0, whole, 0.0)
+
+
+def _generated(layer: Layer, time: Column) -> Column:
+    """Seconds of the batches that each stretch of query tiles completes, [tiles, ...]."""
+    batches, tiles = _batches(layer), layer.tiles
+    known = np.cumsum(tiles.weight * layer.new_share, axis=0)
+    complete = np.where(known >= 1 - 1e-9, batches, np.floor(known * batches))
+    first = complete[:1]
+    return np.concatenate([first, np.diff(complete, axis=0)]) * (tiles.total(time) / batches)
 
 
 def _by_resource(busy: dict[str, Column], memory: dict[str, Column]) -> dict[Bound, Column]:

@@ -13,6 +13,7 @@ class Ratios(NamedTuple):
     keep_ratio: float
     kv_ratio: float
     load_ratio: float
+    group_load_ratio: float | None = None
 
 
 def layer_ratios(
@@ -25,23 +26,28 @@ def layer_ratios(
     profile without layers is one layer that stands for all. `exponent` replaces that of the
     profile's extrapolation, which acts beyond the measured length only.
     """
-    own = [Ratios(r.keep_ratio, r.kv_ratio, r.load_ratio) for r in profile.layers]
+    own = [
+        Ratios(r.keep_ratio, r.kv_ratio, r.load_ratio, r.group_load_ratio) for r in profile.layers
+    ]
     own = own or [Ratios(profile.keep_ratio, profile.kv_ratio, profile.loaded)]
     if profile.extrapolation is not None and seq_len > profile.seq_len:
         growth = seq_len / profile.seq_len
-        factors = Ratios(*(growth**power for power in profile.extrapolation.powers(exponent)))
-        own = [_scaled(ratios, factors, 1 / seq_len) for ratios in own]
+        keep, kv, load = (growth**power for power in profile.extrapolation.powers(exponent))
+        own = [_scaled(ratios, (keep, kv, load, load), 1 / seq_len) for ratios in own]
     return [own[(2 * i + 1) * len(own) // (2 * n_layers)] for i in range(n_layers)]
 
 
-def _scaled(ratios: Ratios, factors: Ratios, least: float) -> Ratios:
+def _scaled(ratios: Ratios, factors: Iterable[float], least: float) -> Ratios:
     """Return `ratios` times `factors`, from `least` (one key) to 1 (all of them).
 
-    >>> _scaled(Ratios(0.1, 0.25, 0.75), Ratios(0.5, 1.0, 2.0), 1 / 8)
-    Ratios(keep_ratio=0.125, kv_ratio=0.25, load_ratio=1.0)
+    >>> _scaled(Ratios(0.1, 0.25, 0.75), (0.5, 1.0, 2.0, 2.0), 1 / 8)[:3]
+    (0.125, 0.25, 1.0)
     """
-    scaled = (ratio * factor for ratio, factor in zip(ratios, factors, strict=True))
-    return Ratios(*(min(max(ratio, least), 1.0) for ratio in scaled))
+    scaled = (
+        None if ratio is None else min(max(ratio * factor, least), 1.0)
+        for ratio, factor in zip(ratios, factors, strict=True)
+    )
+    return Ratios(*scaled)
 
 
 def mean(layers: Iterable[Ratios]) -> Ratios:
@@ -53,4 +59,11 @@ def mean(layers: Iterable[Ratios]) -> Ratios:
     groups = Counter(layers)
     weights = [count / groups.total() for count in groups.values()]
     columns = zip(*groups, strict=True)
-    return Ratios(*(sum(w * r for w, r in zip(weights, c, strict=True)) for c in columns))
+    return Ratios(*(_weighted(weights, column) for column in columns))
+
+
+def _weighted(weights: list[float], column: tuple[float | None, ...]) -> float | None:
+    known = [ratio for ratio in column if ratio is not None]
+    if len(known) < len(column):
+        return None
+    return sum(w * r for w, r in zip(weights, known, strict=True))

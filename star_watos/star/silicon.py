@@ -1,7 +1,7 @@
 """Area and energy of a core from its parts; blocks add up to the whole.
 
 Blocks: dlzs, sads, kv_generation, sufa, sram, controller, and off-chip interface and dram.
-Everything on chip scales from the technology's node to the core's node.
+Unit costs are at the core's node already (`Resources.costs`).
 """
 
 from dataclasses import dataclass
@@ -9,37 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.star.core import Core
+from star_watos.star.dataflow import Dataflow, Predictor
+from star_watos.star.layer import Layer
 from star_watos.star.pipeline import Latency
+from star_watos.star.resources import Resources, Unit
 from star_watos.star.stages import SRAM_NAMES, Stage, Stages
-from star_watos.star.work import AttentionWork
-from star_watos.technology.scaling import area_scale, energy_scale
+from star_watos.star.stages.stage import over_layer
 from star_watos.technology.sram import SramBank, sram_bank
 
 CORE_BLOCKS = ("dlzs", "sads", "kv_generation", "sufa", "sram", "controller")
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """How many of each unit a core has."""
-
-    shift_pe: Column
-    sort_lane: Column
-    kv_mac: Column
-    sufa_mac: Column
-    lane: Column
-
-    @classmethod
-    def of(cls, core: Core) -> "Units":
-        """Count the units of `core`: every array has one row per query."""
-        rows = core.queries
-        return cls(
-            shift_pe=float(rows * core.dlzs.columns),
-            sort_lane=float(rows),
-            kv_mac=float(rows * core.kv_generation.columns),
-            sufa_mac=float(rows * core.sufa.columns),
-            lane=float(rows),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,74 +25,79 @@ class SramBlock:
     """One SRAM as silicon, at the core's node."""
 
     name: str
-    banks: int
-    word_bytes: float
+    banks: Column
+    word_bytes: Column
     bank: SramBank
 
 
-def buffers(core: Core) -> list[SramBlock]:
-    """Return the core's SRAMs, from the table at the technology's node, scaled to the core's."""
-    at = core.technology.node_nm
-    area, energy = area_scale(at, core.node_nm), energy_scale(at, core.node_nm)
-    found = []
+def srams(core: Resources) -> list[SramBlock]:
+    """Return the core's SRAMs, from the table, scaled to the core's node."""
+    costs, found = core.costs, []
     for name in SRAM_NAMES:
-        sram = getattr(core.sram, name)
-        bank = sram_bank(sram.capacity_bytes / sram.banks, sram.word_bits, at)
+        buffer = getattr(core, name)
+        bank = sram_bank(buffer.capacity_bytes / buffer.banks, buffer.word_bits, costs.sram_nm)
         scaled = SramBank(
-            area_mm2=bank.area_mm2 * area,
-            read_j=bank.read_j * energy,
-            write_j=bank.write_j * energy,
-            leakage_w=bank.leakage_w * energy,
+            area_mm2=bank.area_mm2 * costs.sram_area,
+            read_j=bank.read_j * costs.sram_energy,
+            write_j=bank.write_j * costs.sram_energy,
+            leakage_w=bank.leakage_w * costs.sram_energy,
         )
-        found.append(SramBlock(name, sram.banks, sram.word_bits / 8, scaled))
+        found.append(SramBlock(name, buffer.banks, buffer.word_bits / 8, scaled))
     return found
 
 
-def area_mm2(core: Core) -> dict[str, Column]:
-    """Silicon by block, in mm2: units times unit area."""
-    tech, units = core.technology, Units.of(core)
-    scale = area_scale(tech.node_nm, core.node_nm)
-    mac = tech.mac_int16.area_mm2.value
+def _predictor(core: Resources, flow: Dataflow) -> Unit:
+    """Return an element of the predictor."""
+    int4 = flow.predictor is Predictor.INT4
+    return core.costs.mac_int4 if int4 else core.costs.shift_pe
+
+
+def area_mm2(core: Resources, flow: Dataflow) -> dict[str, Column]:
+    """Silicon by block, in mm2: units times unit area. What a dataflow does without is left out."""
+    rows, costs = core.queries, core.costs
+    chooses = float(flow.predicts)
+    lanes = rows * costs.softmax_lane.area_mm2
     return {
-        "dlzs": units.shift_pe * tech.shift_pe.area_mm2.value * scale,
-        "sads": units.sort_lane * tech.sort_lane.area_mm2.value * scale,
-        "kv_generation": units.kv_mac * mac * scale,
-        "sufa": (units.sufa_mac * mac + units.lane * tech.softmax_lane.area_mm2.value) * scale,
-        "sram": sum(b.banks * b.bank.area_mm2 for b in buffers(core)),
-        "controller": units.lane * tech.controller_lane.area_mm2.value * scale,
+        "dlzs": rows * core.dlzs_columns * _predictor(core, flow).area_mm2 * chooses,
+        "sads": rows * costs.sort_lane.area_mm2 * chooses,
+        "kv_generation": rows * core.kv_columns * costs.mac_int16.area_mm2,
+        "sufa": rows * core.sufa_columns * costs.mac_int16.area_mm2 + lanes,
+        "sram": sum(block.banks * block.bank.area_mm2 for block in srams(core)),
+        "controller": rows * costs.controller_lane.area_mm2,
     }
 
 
-def sram_access_j(srams: list[SramBlock], stage: Stage) -> Column:
+def sram_access_j(blocks: list[SramBlock], stage: Stage) -> Column:
     """Energy of a stage's SRAM accesses in one layer; a byte costs its share of a word."""
     total: Column = 0.0
-    for sram in srams:
+    for sram in blocks:
         reads = getattr(stage.traffic, f"{sram.name}_read") / sram.word_bytes * sram.bank.read_j
         writes = getattr(stage.traffic, f"{sram.name}_write") / sram.word_bytes * sram.bank.write_j
         total = total + reads + writes
     return total
 
 
-def array_j(core: Core, stages: Stages, layer_s: Column) -> dict[str, Column]:
+def array_j(layer: Layer, stages: Stages, layer_s: Column) -> dict[str, Column]:
     """Energy of each stage's array in one layer.
 
-    units x unit energy x (busy cycles + idle share x idle cycles), scaled to the core's node.
+    units x unit energy x (busy cycles + idle share x idle cycles)
     """
-    tech, units = core.technology, Units.of(core)
-    scale = energy_scale(tech.node_nm, core.node_nm)
-    mac, lane = tech.mac_int16.energy_j.value, tech.softmax_lane.energy_j.value
+    core, costs, rows = layer.core, layer.core.costs, layer.core.queries
+    chooses = float(layer.flow.predicts)
+    mac, lanes = costs.mac_int16.energy_j, rows * costs.softmax_lane.energy_j
     per_cycle = {
-        "predict": units.shift_pe * tech.shift_pe.energy_j.value,
-        "sort": units.sort_lane * tech.sort_lane.energy_j.value,
-        "kv_generation": units.kv_mac * mac,
-        "attention": units.sufa_mac * mac + units.lane * lane,
+        "predict": rows * core.dlzs_columns * _predictor(core, layer.flow).energy_j * chooses,
+        "sort": rows * costs.sort_lane.energy_j * chooses,
+        "kv_generation": rows * core.kv_columns * mac,
+        "attention": rows * core.sufa_columns * mac + lanes,
     }
     cycles = layer_s * core.frequency_hz
-    idle = tech.idle_share.value
-    return {
-        name: per_cycle[name] * scale * (stage.cycles + idle * np.maximum(cycles - stage.cycles, 0))
-        for name, stage in zip(Stages._fields, stages, strict=True)
-    }
+    joules = {}
+    for name, stage in zip(Stages._fields, stages, strict=True):
+        busy = over_layer(layer, stage.cycles)
+        idle = costs.idle_share * np.maximum(cycles - busy, 0)
+        joules[name] = per_cycle[name] * (busy + idle)
+    return joules
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +112,17 @@ class Energy:
     stages_j: dict[str, Column]
 
 
-def energy(core: Core, work: AttentionWork, stages: Stages, time: Latency) -> Energy:
+def energy(layer: Layer, stages: Stages, time: Latency) -> Energy:
     """Energy of all layers: arrays, SRAM accesses and leakage, controller, interface, DRAM."""
-    tech = core.technology
-    scale = energy_scale(tech.node_nm, core.node_nm)
-    arrays = array_j(core, stages, time.group_s / work.n_layers)
-    srams = buffers(core)
-    access = {n: sram_access_j(srams, s) for n, s in zip(Stages._fields, stages, strict=True)}
-    dram = {n: s.traffic.dram for n, s in zip(Stages._fields, stages, strict=True)}
-    leakage_w = sum(b.banks * b.bank.leakage_w for b in srams)
-    lanes = Units.of(core).lane * tech.controller_lane.energy_j.value * scale
+    core, work, costs = layer.design, layer.work, layer.design.costs
+    arrays = array_j(layer, stages, time.group_s / work.n_layers)
+    named, blocks = list(zip(Stages._fields, stages, strict=True)), srams(layer.core)
+    access = {name: sram_access_j(blocks, stage) for name, stage in named}
+    dram = {name: over_layer(layer, stage.dram.moved_bytes) for name, stage in named}
+    leakage_w = sum(block.banks * block.bank.leakage_w for block in srams(core))
+    lanes_w = core.queries * costs.controller_lane.energy_j * core.frequency_hz
     dram_bytes = work.total(sum(dram.values()))
-    device = tech.dram_energy_j_per_byte.value
-    interface = tech.interface_energy_j_per_byte.value
+    device, interface = costs.dram_j_per_byte, costs.interface_j_per_byte
     return Energy(
         blocks_j={
             "dlzs": work.total(arrays["predict"]),
@@ -149,12 +130,13 @@ def energy(core: Core, work: AttentionWork, stages: Stages, time: Latency) -> En
             "kv_generation": work.total(arrays["kv_generation"]),
             "sufa": work.total(arrays["attention"]),
             "sram": work.total(sum(access.values())) + leakage_w * time.total_s,
-            "controller": lanes * core.frequency_hz * time.total_s,
+            "controller": lanes_w * time.total_s,
             "interface": interface * dram_bytes,
             "dram": device * dram_bytes,
         },
         stages_j={
-            name: work.total(arrays[name] + access[name] + (device + interface) * dram[name])
+            name: work.total(arrays[name] + access[name])
+            + (device + interface) * work.total(dram[name])
             for name in Stages._fields
         },
     )

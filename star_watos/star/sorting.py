@@ -28,3 +28,16 @@ def passes(quota: Column, survivors: Column = SURVIVORS) -> Column:
     """
     taken: Column = np.ceil(quota / survivors)
     return taken
+
+
+def merge_steps(keys: Column, inputs: Column = INPUTS, survivors: Column = SURVIVORS) -> Column:
+    """Steps of a merge sort of a whole row by one sorter: runs of `inputs`, then doubled.
+
+    ceil(keys / (inputs - survivors)) (1 + ceil(log2(max(keys / inputs, 1))))
+
+    >>> [float(merge_steps(n)) for n in (16, 4096)]
+    [2.0, 3078.0]
+    """
+    rounds = 1 + np.ceil(np.log2(np.maximum(keys / inputs, 1.0)))
+    taken: Column = np.ceil(keys / (inputs - survivors)) * rounds
+    return taken

@@ -25,7 +25,7 @@ class LayerSparsity(Spec):
     load_ratio: Ratio
     """Share of the keys passed over whose K, V rows are loaded, as in the profile."""
     group_load_ratio: Ratio | None = None
-    """The same for the union over all query heads of a K/V head; evidence, not used."""
+    """The same for the union over all query heads of a K/V head."""
     recall: Share | None = None
     """Share of the exact k best keys that were found."""
     mass_kept: Share | None = None
@@ -81,6 +81,8 @@ class Measurement(Spec):
     """Segments of a row from which keys are chosen separately."""
     query_tile: Count
     """Queries that share their loads."""
+    group_heads: Count | None = None
+    """Query heads of a K/V head, whose union `group_load_ratio` is."""
     target: Line
     """What the ratios were chosen to reach, such as `softmax mass >= 0.95`."""
     perplexity: Perplexity | None = None

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,28 @@ from pydantic import Field, model_validator
 
 from star_watos.cost import Column
 from star_watos.spec import From, InputError, Spec
+from star_watos.star.in_order import in_order_distinct
 from star_watos.star.ratios import Ratios, layer_ratios
 from star_watos.star.sparsity import Sparsity
 from star_watos.star.work import AttentionWork
 from star_watos.units import Tokens
 from star_watos.workload import Model, load_model
+
+MAX_CHUNKS = 4096
+"""Most chunks of a prefill: each is evaluated with every layer and tile."""
+QUERY_TILE = 128
+"""Queries of which a profile's `load_ratio` is taken where it does not say: SOFA's rows."""
+
+
+class Phase(StrEnum):
+    """Which part of inference it is."""
+
+    PREFILL = "prefill"
+    """The whole text at once; nothing is known of it before."""
+    CHUNKED = "chunked"
+    """The whole text in chunks of `queries` tokens; those before are cached."""
+    DECODE = "decode"
+    """The last `queries` tokens, one or as many as are speculated; those before are cached."""
 
 
 class AttentionTask(Spec):
@@ -25,7 +43,9 @@ class AttentionTask(Spec):
     seq_len: Annotated[Tokens, Field(le=2**34)]
     """Keys."""
     queries: Annotated[Tokens, Field(le=2**34)] | None = None
-    """Queries, at the end of the sequence; all of it (prefill) when left out."""
+    """Queries at the end of the sequence, or of each chunk; all of it (prefill) when left out."""
+    phase: Phase | None = None
+    """`prefill`, `chunked` or `decode`; prefill without `queries`, else decode."""
     sparsity: Annotated[Sparsity, From("configs/sparsity")]
     """How much is kept: a shipped name, a path, or the profile itself."""
     causal: bool = True
@@ -36,6 +56,34 @@ class AttentionTask(Spec):
         if self.queries is not None and self.queries > self.seq_len:
             raise ValueError(f"{self.queries} queries, but only {self.seq_len} keys")
         return self
+
+    @model_validator(mode="after")
+    def _phase_has_its_queries(self) -> "AttentionTask":
+        if self.phase is Phase.CHUNKED and self.queries is None:
+            raise ValueError("phase chunked needs queries, the tokens of a chunk")
+        if self.phase is Phase.CHUNKED and self.seq_len > MAX_CHUNKS * self.asked:
+            raise ValueError(
+                f"expected {MAX_CHUNKS:,} chunks at most, got {-(-self.seq_len // self.asked):,}"
+            )
+        if self.phase is Phase.PREFILL and self.asked != self.seq_len:
+            raise ValueError(f"phase prefill has all {self.seq_len} tokens as queries")
+        if not self.causal and self.phase is Phase.CHUNKED:
+            raise ValueError("phase chunked is causal: a chunk cannot see those after it")
+        return self
+
+    @property
+    def asked(self) -> int:
+        """Queries of a step: `queries`, one in decoding and all in prefill if left out."""
+        if self.queries is not None:
+            return self.queries
+        return 1 if self.phase is Phase.DECODE else self.seq_len
+
+    @property
+    def step(self) -> Phase:
+        """The phase, as given or as `queries` tell it."""
+        if self.phase is not None:
+            return self.phase
+        return Phase.PREFILL if self.asked == self.seq_len else Phase.DECODE
 
     def load(self, beside: Path | None = None) -> Model:
         """Return the model; raises `InputError` where a core of this kind cannot run it."""
@@ -50,22 +98,40 @@ class AttentionTask(Spec):
         return layer_ratios(self.sparsity, model.n_layers, self.seq_len, exponent)
 
     def work(self, model: Model, exponent: float | None = None) -> AttentionWork:
-        """Return the counts that the formulas take, equal layers as one group."""
-        groups = Counter(self.ratios(model, exponent))
-        keep, kv, load = (_column(ratios) for ratios in zip(*groups, strict=True))
+        """Return the counts that the formulas take, equal layers (and chunks) as one group."""
+        layers = Counter(self.ratios(model, exponent))
+        groups = [(r, n, ends) for r, n in layers.items() for ends in self._chunks()]
+        keep, kv, load = (_column(r[i] for r, _, _ in groups) for i in range(3))
+        together = [r.group_load_ratio for r, _, _ in groups]
+        ends = _column(end for _, _, (_, end) in groups)
+        starts = _column(start for _, _, (start, _) in groups)
+        measured = self.sparsity.measured
         return AttentionWork(
             d_model=float(model.d_model),
-            n_layers=_column(groups.values()),
+            n_layers=_column(n for _, n, _ in groups),
             n_heads=float(model.n_heads),
             n_kv_heads=float(model.n_kv_heads),
             head_dim=float(model.head_dim),
-            seq_len=float(self.seq_len),
-            q_len=float(self.queries or self.seq_len),
+            seq_len=ends,
+            q_len=ends - starts,
             keep_ratio=keep,
             kv_ratio=kv,
             load_ratio=load,
+            load_rows=float(measured.query_tile if measured else QUERY_TILE),
+            group_load_ratio=None if None in together else _column(t or 0.0 for t in together),
+            group_heads=float((measured and measured.group_heads) or 1),
             causal=self.causal,
+            cached=0.0 if self.step is Phase.PREFILL else starts,
+            in_order_distinct=in_order_distinct(),
+            whole_len=float(self.seq_len),
         )
+
+    def _chunks(self) -> list[tuple[int, int]]:
+        """Return the first query and the end of each step."""
+        end, step = self.seq_len, self.asked
+        if self.step is not Phase.CHUNKED:
+            return [(end - step, end)]
+        return [(start, min(start + step, end)) for start in range(0, end, step)]
 
 
 def _column(values: Iterable[float]) -> Column:

@@ -1,6 +1,6 @@
 """What attention has to do, before any hardware is named: counts of keys, pairs and operations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,13 @@ def _power(ratio: Column, count: Column) -> Column:
 class AttentionWork:
     """Attention with K/V generation of all layers of a model, `q_len` queries over `seq_len` keys.
 
-    Prefill has q_len = seq_len; a chunk or a speculated block has its queries at the end.
+    Prefill has q_len = seq_len; a chunk or a speculated block has its queries at the end, and the
+    tokens before them `cached`.
 
-    Layers that differ in what they keep are groups of equal ones along a last axis: `keep_ratio`,
-    `kv_ratio`, `load_ratio` and `n_layers` are then [groups], a key tile is put `beside` them as
-    [..., 1], and quantities of one layer are [..., groups] until `total` adds the layers up. Where
-    all layers are equal there is no such axis.
+    Layers that differ in what they keep, and chunks, are groups of equal ones along a last axis:
+    ratios, lengths and `n_layers` are then [groups], a key tile is put `beside` them as [..., 1],
+    and quantities of one layer are [..., groups] until `total` adds the layers up. Where all layers
+    are equal there is no such axis.
     """
 
     d_model: Column
@@ -59,6 +60,8 @@ class AttentionWork:
     """Tokens at the start whose predicted K, and K and V if anyone kept them, are in DRAM."""
     in_order_distinct: Column = 1.0
     """Loads of the in-order schedule over the keys that its queries keep."""
+    whole_len: Column | None = None
+    """Length of which `keep_ratio` is a share, where chunks see less; or `seq_len`."""
 
     @property
     def loaded_ratio(self) -> Column:
@@ -117,14 +120,20 @@ class AttentionWork:
 
     @property
     def kept_per_row(self) -> Column:
-        """Keys k that a query keeps: ceil(keep_ratio * seq_len)."""
-        k: Column = np.ceil(self.keep_ratio * _float(self.seq_len))
+        """Keys k that a query keeps: ceil(keep_ratio * length), of the whole text."""
+        length = self.seq_len if self.whole_len is None else self.whole_len
+        k: Column = np.ceil(self.keep_ratio * _float(length))
         return k
 
     @property
+    def new_tokens(self) -> Column:
+        """Tokens whose K is not predicted yet."""
+        return self.seq_len - _float(self.cached)
+
+    @property
     def generated_tokens(self) -> Column:
-        """Tokens whose K and V are generated: ceil(kv_ratio * seq_len)."""
-        tokens: Column = np.ceil(self.kv_ratio * _float(self.seq_len))
+        """Tokens whose K and V are generated: ceil(kv_ratio * new tokens)."""
+        tokens: Column = np.ceil(self.kv_ratio * self.new_tokens)
         return tokens
 
     @property
@@ -139,63 +148,24 @@ class AttentionWork:
     @property
     def kept_pairs(self) -> Column:
         """Pairs of one head that are computed: the sum over queries of min(k, keys it sees)."""
-        q, k = _float(self.q_len), self.kept_per_row
+        q, s = _float(self.q_len), _float(self.seq_len)
+        k = np.minimum(self.kept_per_row, s)
         if not self.causal:
             return q * k
-        first = _float(self.seq_len) - q + 1
+        first = s - q + 1
         short = np.clip(k - first, 0, q)  # queries that see fewer than k keys
         return short * (2 * first + short - 1) / 2 + (q - short) * k
 
-    def query_tiles(self, queries: Column) -> Column:
-        """Tiles of `queries` rows of one head."""
-        tiles: Column = np.ceil(_float(self.q_len) / queries)
-        return tiles
-
-    def key_visits(self, queries: Column) -> Column:
-        """Keys that the query tiles of one head pass over, summed over the tiles.
-
-        A causal tile passes over the keys that its last query sees.
-        """
-        n, q, s = self.query_tiles(queries), _float(self.q_len), self.seq_len
-        if not self.causal:
-            return n * s
-        return n * (s - q) + queries * n * (n - 1) / 2 + q
-
-    def fullest_kept(self, queries: Column) -> Column:
-        """Keys kept by the fullest query of each query tile, summed over the tiles of one head.
-
-        The rows of an array work in step, so a tile takes as long as its last row, which sees most:
-        min(k, keys it sees).
-        """
-        n, k = self.query_tiles(queries), self.kept_per_row
-        if not self.causal:
-            return n * k
-        past = _float(self.seq_len) - self.q_len
-        short = np.clip(np.ceil((k - past) / queries) - 1, 0, n)  # tiles that see fewer than k
-        kept: Column = short * past + queries * short * (short + 1) / 2 + (n - short) * k
-        return kept
-
-    def tile_visits(self, queries: Column, key_tile: Column) -> Column:
-        """Pairs (query tile, key tile) of one head.
-
-        The last key tile of a query tile is partly beyond its diagonal: over a full period the
-        overhang averages (key_tile - gcd) / 2 keys, with the gcd of both tile sizes.
-        """
-        n = self.query_tiles(queries)
-        if not self.causal:
-            return n * np.ceil(_float(self.seq_len) / key_tile)
-        common = np.gcd(np.asarray(queries, int), np.asarray(key_tile, int))
-        overhang = n * (key_tile - common) / 2
-        visits = (self.key_visits(queries) + overhang) / key_tile
-        rounded: Column = np.maximum(np.ceil(visits), n)
-        return rounded
+    def dense(self) -> "AttentionWork":
+        """Return the same where every key is kept, generated and loaded."""
+        return replace(self, keep_ratio=1.0, kv_ratio=1.0, load_ratio=1.0, group_load_ratio=None)
 
     @property
     def dense_ops(self) -> Column:
-        """Operations of the dense work of all layers, a MAC being 2: 2 L (2 q S d_q + 2 S D d_kv).
+        """Operations of the dense work of all layers, a MAC being 2: 2 L (2 q S d_q + 2 N D d_kv).
 
-        The full square of scores, as the accelerator papers count, and K/V of every token.
+        The full square of scores, as the accelerator papers count, and K/V of the N new tokens.
         """
         attention = 2 * self.q_len * _float(self.seq_len) * self.d_q
-        generation = 2 * _float(self.seq_len) * self.d_model * self.d_kv
+        generation = 2 * self.new_tokens * self.d_model * self.d_kv
         return self.total(2 * (attention + generation))

@@ -26,6 +26,8 @@ class CoreTechnology(Spec):
     """Energy of an idle cycle over that of an active one."""
     shift_pe: UnitCost
     """One shift-add element of the predictor."""
+    mac_int4: UnitCost
+    """One 4-bit multiply-accumulate element: the predictor of earlier designs."""
     sort_lane: UnitCost
     """One sorter with its clipping unit."""
     mac_int16: UnitCost

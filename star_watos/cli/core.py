@@ -1,0 +1,166 @@
+"""The command `star simulate`."""
+
+from dataclasses import fields as options
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from star_watos.cli import common
+
+if TYPE_CHECKING:
+    from star_watos.star import AttentionTask, Dataflow, TaskRun
+
+CoreName = Annotated[str, typer.Argument(help="Shipped name or path of a core.")]
+SeqLen = Annotated[
+    str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")
+]
+Queries = Annotated[
+    str | None, typer.Option(metavar="TOKENS", help="Queries: of a chunk, or at the end.")
+]
+PhaseName = Annotated[
+    str | None, typer.Option(help="prefill, chunked or decode; decode if queries are given.")
+]
+ModelName = Annotated[str, typer.Option(help="Shipped name or a config.json.")]
+Profile = Annotated[str, typer.Option(help="Shipped or own sparsity profile.")]
+KeepRatio = Annotated[
+    float | None, typer.Option(help="Share of the keys that a query keeps, in (0, 1].")
+]
+KvRatio = Annotated[
+    float | None, typer.Option(help="Share of the tokens whose K, V are generated, in (0, 1].")
+]
+Causal = Annotated[bool, typer.Option(help="Whether queries see only earlier keys.")]
+KeyTile = Annotated[
+    int | None, typer.Option(min=1, max=2**20, help="Keys a tile; the best when left out.")
+]
+PredictorName = Annotated[str | None, typer.Option(help="dlzs (default), slzs, int4 or none.")]
+SorterName = Annotated[str | None, typer.Option(help="sads (default), full or none.")]
+AttentionName = Annotated[str | None, typer.Option(help="sufa (default), fa2 or softmax.")]
+ScheduleName = Annotated[str | None, typer.Option(help="rass (default) or in-order.")]
+TilingName = Annotated[str | None, typer.Option(help="cross-stage (default) or stage-isolated.")]
+FidelityName = Annotated[str, typer.Option(help="analytic, or event: tile by tile.")]
+TraceFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Timeline of the event simulation, Perfetto.")
+]
+
+
+class Fidelity(StrEnum):
+    """How closely time is followed."""
+
+    ANALYTIC = "analytic"
+    EVENT = "event"
+
+
+def add_simulate(app: typer.Typer) -> None:
+    """Give `app` the command `simulate`."""
+
+    @app.command()
+    def simulate(  # noqa: PLR0913 (one parameter an option)
+        core: CoreName = "star_28nm",
+        seq_len: SeqLen = "128k",
+        queries: Queries = None,
+        phase: PhaseName = None,
+        model: ModelName = "llama2_7b",
+        sparsity: Profile = "sofa_2pct",
+        keep_ratio: KeepRatio = None,
+        kv_ratio: KvRatio = None,
+        causal: Causal = True,
+        tile: KeyTile = None,
+        predictor: PredictorName = None,
+        sorter: SorterName = None,
+        attention: AttentionName = None,
+        schedule: ScheduleName = None,
+        tiling: TilingName = None,
+        fidelity: FidelityName = "analytic",
+        trace: TraceFile = None,
+        overrides: common.Overrides = None,
+        as_json: common.Json = False,
+    ) -> None:
+        """One core, one workload: latency, throughput, energy, area, and what bounds it."""
+        from star_watos.cost import Overflow
+        from star_watos.report.core import print_core
+        from star_watos.spec import load
+        from star_watos.star import Core, document, run_task
+
+        how = common.choice("--fidelity", fidelity, Fidelity)
+        if trace is not None and how is not Fidelity.EVENT:
+            raise common.InputError.of("--trace", "is of the event simulation: --fidelity event")
+        design = load(Core, core, "configs/cores", overrides or [])
+        fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
+        task = _task(fields | {"phase": phase}, sparsity, _ratios(keep_ratio, kv_ratio))
+        chosen = {"predictor": predictor, "sorter": sorter, "attention": attention}
+        flow = _dataflow(chosen | {"schedule": schedule, "tiling": tiling})
+        run = run_task(design, task, flow, tile, banded=keep_ratio is None)
+        if isinstance(run, Overflow):
+            common.does_not_fit(run)
+        if how is Fidelity.EVENT:
+            run = _played(run, trace)
+        for text in run.notes:
+            common.note(text)
+        report = document(run)
+        if as_json:
+            common.print_json(report)
+        else:
+            print_core(report)
+
+
+def _played(run: "TaskRun", trace: Path | None) -> "TaskRun":
+    """Return the run as the event simulation times it, and write its timeline."""
+    from star_watos.report.trace import write_trace
+    from star_watos.star.event import trace_events
+
+    played = run.played()
+    if trace is not None and played.events is not None:
+        write_trace(trace, trace_events(played.events))
+    return played
+
+
+def _dataflow(given: dict[str, str | None]) -> "Dataflow":
+    """Return STAR's dataflow with what the options change; what they imply is said."""
+    from star_watos.star import Dataflow
+
+    kinds = {option.name: option.type for option in options(Dataflow)}
+    chosen = {
+        name: common.choice(f"--{name}", value, kinds[name])
+        for name, value in given.items()
+        if value is not None
+    }
+    flow, implied = Dataflow.implied_by(chosen)
+    common.note(implied)
+    return flow
+
+
+def _ratios(keep_ratio: float | None, kv_ratio: float | None) -> dict[str, float]:
+    """Return what the options change of the profile; K and V follow a keep ratio given alone."""
+    if kv_ratio is None and keep_ratio is not None and 0 < keep_ratio <= 1:
+        kv_ratio = keep_ratio  # one that is out of range is said once, not twice
+    ratios = {"keep_ratio": keep_ratio, "kv_ratio": kv_ratio}
+    return {key: ratio for key, ratio in ratios.items() if ratio is not None}
+
+
+def _task(fields: dict[str, Any], sparsity: str, ratios: dict[str, float]) -> "AttentionTask":
+    """Return the workload that the options describe; mistakes name the option."""
+    from star_watos.spec import locate, read, validate
+    from star_watos.star import AttentionTask
+
+    document = common.options_document("star simulate", fields)
+    document.graft(("sparsity",), read(locate(sparsity, "configs/sparsity")))
+    profile = document.data["sparsity"]
+    if isinstance(profile, dict):
+        _replace(profile, ratios)
+        for key in ratios:
+            document.marks["sparsity", key] = document.marks["sparsity",] = common.option_mark(key)
+    return validate(AttentionTask, document)
+
+
+def _replace(profile: dict[str, Any], ratios: dict[str, float]) -> None:
+    """Put ratios that hold for all layers, at this length, in the place of what was measured."""
+    if ratios and profile.pop("layers", None):
+        option = common.option_mark(next(iter(ratios)))
+        common.note(f"{option} is of all layers: those of the sparsity profile are left out")
+    if ratios:
+        profile.pop("extrapolation", None)
+    if "keep_ratio" in ratios:
+        profile.pop("load_ratio", None)
+    profile.update(ratios)

@@ -1,0 +1,103 @@
+"""One layer on one core: everything that the formulas of its stages start from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from star_watos.cost import Column
+from star_watos.star.dataflow import STAR, Dataflow, Predictor, Tile
+from star_watos.star.resources import Resources
+from star_watos.star.rows import QueryTiles
+from star_watos.star.tiles import Visits
+from star_watos.star.work import AttentionWork
+
+VALUE_BYTES = 2.0
+"""Q, K, V, weights and outputs are 16-bit."""
+TOKEN_BYTES = 1.0
+"""Tokens are INT8 (SOFA, section on DLZS)."""
+ID_BYTES = 2.0
+"""Position of a kept key inside its tile and segment."""
+SLICE = 128.0
+"""Elements of a dot product that are buffered at once while weights stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """Bytes of what a predictor works on."""
+
+    token: float
+    code: float
+    """A weight: 4 bits and the sign, or 4 bits."""
+    key: float
+    """An element of predicted K."""
+
+
+WIDTHS = {
+    Predictor.DLZS: Widths(TOKEN_BYTES, 5 / 8, VALUE_BYTES),
+    Predictor.SLZS: Widths(5 / 8, 5 / 8, 6 / 8),
+    Predictor.INT4: Widths(1 / 2, 1 / 2, 1 / 2),
+    Predictor.NONE: Widths(0.0, 0.0, 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer's work on a core in tiles of one size, under one dataflow."""
+
+    design: Resources
+    """As given; [...]."""
+    core: Resources
+    """The same beside the groups of layers, as `tile` is; [..., 1] where there are groups."""
+    work: AttentionWork
+    tile: Tile
+    flow: Dataflow
+    tiles: QueryTiles
+    visits: Visits
+    widths: Widths
+
+    @classmethod
+    def of(
+        cls, core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR
+    ) -> "Layer":
+        """Put a workload on a core; all arguments may hold columns of equal length."""
+        work = work if flow.predicts else work.dense()
+        beside = core.each(work.beside) if np.ndim(work.n_layers) else core
+        tile = Tile(work.beside(tile.keys), work.beside(tile.heads))
+        columns = (tile.keys, tile.heads, beside.queries, beside.frequency_hz, work.n_layers)
+        tiles = QueryTiles.of(beside.queries, work, max(np.ndim(c) for c in columns))
+        visits = Visits.of(beside, work, tile, flow, tiles)
+        return cls(core, beside, work, tile, flow, tiles, visits, WIDTHS[flow.predictor])
+
+    @property
+    def group(self) -> Column:
+        """Query heads of a K/V head, r."""
+        return self.work.n_heads / self.work.n_kv_heads
+
+    @property
+    def passes(self) -> Column:
+        """Passes of a K/V head over its query tiles, r / h."""
+        return self.group / self.tile.heads
+
+    @property
+    def blocks(self) -> Column:
+        """Blocks of P features of predicted K, a K/V head on average."""
+        work = self.work
+        blocks: Column = np.ceil(work.n_kv_heads * work.head_dim / self.core.queries)
+        return blocks / work.n_kv_heads
+
+    @property
+    def new_share(self) -> Column:
+        """Share of the new tokens that come with each query tile, [tiles, ...]."""
+        return self.tiles.new / np.maximum(self.work.new_tokens, 1.0)
+
+    @property
+    def token_groups(self) -> Column:
+        """Groups of tokens that phase 1 predicts together."""
+        groups: Column = np.ceil(self.work.new_tokens / self.core.dlzs_columns)
+        return groups
+
+    @property
+    def loaded_keys(self) -> Column:
+        """K and V rows that a query tile loads a pass under RASS: max(U seen, K), [tiles, ...]."""
+        share = self.work.loaded_share(self.tiles.rows, self.tile.heads)
+        return np.maximum(share * self.tiles.seen, self.visits.kept)

@@ -1,0 +1,79 @@
+"""One core on one task: its figures, what would change them, and what a reader must know."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from star_watos.cost import Overflow
+from star_watos.star.beyond import beyond, notes, workload_document
+from star_watos.star.core import Core
+from star_watos.star.dataflow import STAR, Dataflow
+from star_watos.star.event import EventRun, run_events
+from star_watos.star.sensitivity import Change, sensitivity
+from star_watos.star.simulate import Evaluation, legal_tiles, simulate
+from star_watos.star.task import AttentionTask
+from star_watos.star.work import AttentionWork
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """What `star simulate` says."""
+
+    core: Core
+    work: AttentionWork
+    workload: dict[str, Any]
+    result: Evaluation
+    changes: list[Change]
+    """What doubling or halving one resource would do, best first."""
+    notes: list[str]
+    analytic_s: float
+    """Latency by the formulas."""
+    events: EventRun | None = None
+    """The event simulation, where it was asked for: `result` is then as it times the run."""
+
+    def played(self) -> "TaskRun":
+        """Return the run as the event simulation times it."""
+        layer = self.result.layer
+        events = run_events(self.core, self.work, layer.tile, layer.flow)
+        return replace(
+            self, result=self.result.at(self.result.latency.of(events.latency_s)), events=events
+        )
+
+    def event_document(self) -> dict[str, Any] | None:
+        """Return what the event simulation found, beside the formulas; None if it was not run."""
+        if self.events is None:
+            return None
+        gap = 100 * (self.analytic_s / self.events.latency_s - 1)
+        return {
+            "latency_s": self.events.latency_s,
+            "analytic_latency_s": self.analytic_s,
+            "analytic_gap_pct": gap,
+            "busy_s": self.events.busy_s,
+            "stall_s": self.events.stall_s,
+        }
+
+
+def run_task(
+    core: Core,
+    task: AttentionTask,
+    flow: Dataflow = STAR,
+    key_tile: int | None = None,
+    *,
+    banded: bool = True,
+) -> TaskRun | Overflow:
+    """Run `task` on `core` at `key_tile`, or at the best tile; `banded` says what is assumed of
+    ratios beyond the length at which they were measured."""
+    model = task.load()
+    work = task.work(model)
+    result = simulate(core, work, key_tile, flow)
+    if isinstance(result, Overflow):
+        return result
+    ahead = beyond(core, task, model, key_tile, flow) if banded else None
+    return TaskRun(
+        core=core,
+        work=work,
+        workload=workload_document(task, model, ahead),
+        result=result,
+        changes=sensitivity(result, legal_tiles(core, work, key_tile)),
+        notes=notes(task, model, ahead),
+        analytic_s=float(result.latency.total_s),
+    )
