@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from star_watos.cli.star import app
 from star_watos.report.validation import print_comparisons
-from star_watos.spec import InputError, load, names, parse, validate
+from star_watos.spec import InputError, load, names, parse, root, validate
 from star_watos.technology.arithmetic import Operation, Style, arithmetic
 from star_watos.technology.scaling import area_scale, energy_scale
 from star_watos.technology.sram import (
@@ -273,3 +274,18 @@ def test_the_terminal_shows_errors_and_where_constants_come_from(capsys):
     assert "[1] arithmetic of Horowitz and Dally" in shown
     row = next(line for line in shown.splitlines() if line.startswith("ViTCoD area"))
     assert row.split()[-2:] == ["no", "[1]"]
+
+
+def test_the_errors_in_the_docs_are_those_that_are_printed():
+    page = root() / "docs" / "silicon.md"
+    if not page.is_file():
+        pytest.skip("docs/ is not part of an installed package")
+    lines = page.read_text(encoding="utf-8").splitlines()
+    error = {(row.table, row.item): round(row.error_pct) for row in ROWS}
+    for name in DESIGNS:
+        line = next(line for line in lines if line.startswith(f"| {name}, "))
+        assert [int(e) for e in re.findall(r"([+-]\d+) %", line)] == [
+            error[table, f"{name} {quantity}"]
+            for quantity in ("area", "power")
+            for table in ("accelerators", "accelerators_bare")
+        ]

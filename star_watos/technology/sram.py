@@ -51,7 +51,7 @@ def _weights(axis: NDArray[np.float64], x: Column) -> tuple[NDArray[np.intp], ND
     return left, (x - axis[left]) / (axis[left + 1] - axis[left])
 
 
-def sram_bank(capacity_bytes: Column, word_bits: Column, node_nm: float) -> SramBank:
+def sram_bank(capacity_bytes: Column, word_bits: Column, node_nm: Column) -> SramBank:
     """Return the bank of `capacity_bytes` with words of `word_bits` at `node_nm`.
 
     >>> bank = sram_bank(32_768, 512, 32)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from star_watos.cost import Overflow
 from star_watos.spec import Document, Mark, load, validate
-from star_watos.star import AttentionTask, Core, Evaluation, area_mm2, simulate
+from star_watos.star import AttentionTask, Core, Evaluation, simulate
 from star_watos.technology.sram import sram_range_note
 from star_watos.validate.published import Comparison, compare
 
@@ -16,7 +16,7 @@ def core_comparisons() -> list[Comparison]:
     metrics = {name: float(value) for name, value in point.metrics.items()}
     time_s = metrics["latency_s"]
     power_w = {block: float(j) / time_s for block, j in point.energy.blocks_j.items()}
-    areas = {f"area {block}": float(a) for block, a in area_mm2(core).items()}
+    areas = {f"area {block}": float(a) for block, a in point.areas_mm2.items()}
     logic = ("dlzs", "sads", "kv_generation", "sufa", "sram")
     figures = {
         "throughput": metrics["throughput_gops"],
