@@ -12,8 +12,8 @@ from star_watos.explore.star import METRICS as CORE_METRICS
 from star_watos.explore.star import CoreExploration, CoreProblem
 from star_watos.explore.watos import METRICS as WAFER_METRICS
 from star_watos.explore.watos import WaferExploration, WaferProblem
+from star_watos.star import Resources, legal_tiles
 from star_watos.star import evaluate as evaluate_core
-from star_watos.star import legal_tiles
 from star_watos.watos import evaluate, legal_plans, metrics, wafer_metrics, wafer_overflow
 
 WAFERS = """
@@ -127,8 +127,8 @@ def test_the_front_of_cores_is_that_of_brute_force(tmp_path):
         core, task = built["hardware"], built["workload"]
         work = task.work(task.load())
         tiles = legal_tiles(core, work)
-        column = evaluate_core(core, work, tiles)
-        figures = [np.broadcast_to(column.metrics[name], tiles.shape) for name in objectives]
+        column = evaluate_core(Resources.of(core), work, tiles)
+        figures = [np.broadcast_to(column.metrics[name], column.fits.shape) for name in objectives]
         tables.append(np.stack(figures, axis=1)[column.fits])
     table = np.concatenate(tables)
     mask = non_dominated(table, signs_of(sweep.objectives.values()))

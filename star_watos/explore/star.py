@@ -11,7 +11,7 @@ from star_watos.explore.problem import Outcome, Parameters
 from star_watos.explore.reduce import reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import From
-from star_watos.star import AttentionTask, Core, evaluate, legal_tiles
+from star_watos.star import AttentionTask, Core, Resources, evaluate, legal_tiles
 
 METRICS = frozenset(
     {
@@ -62,11 +62,16 @@ class CoreProblem:
         core, task = built["hardware"], built["workload"]
         work = task.work(_model(task, self.beside))
         tiles = legal_tiles(core, work)
-        result = evaluate(core, work, tiles)
+        result = evaluate(Resources.of(core), work, tiles)
         needs = {n.name: (n.need_bytes, float(n.have_bytes), "B") for n in result.needs}
+        mapping = {
+            "key_tile": np.asarray(tiles.keys).astype(np.int64),
+            "heads_together": np.asarray(tiles.heads).astype(np.int64),
+            "bound": np.asarray(result.latency.bound),
+        }
         return reduce(
             self.sweep,
-            {"key_tile": tiles.astype(np.int64), "bound": np.asarray(result.latency.bound)},
+            mapping,
             result.metrics | {"accuracy_loss": task.sparsity.accuracy_loss},
             needs,
         )
