@@ -1,9 +1,9 @@
 """The tasks of a whole K/V head: all its passes, and its batches of K/V generation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from star_watos.star.event.attending import (
     attending,
@@ -15,7 +15,7 @@ from star_watos.star.event.attending import (
 from star_watos.star.event.machine import Machine
 from star_watos.star.event.predicting import KeyBlocks, prediction, spilled
 from star_watos.star.event.tasks import Floats, Tasks, joined, stage, transfer
-from star_watos.star.event.visits import Visits, listed
+from star_watos.star.event.visits import Choice, Ints, Visits, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Batches:
     load: Floats
     generation: Floats
     store: Floats
-    known: NDArray[np.int64]
+    known: Ints
     """Visit that brings the last token."""
 
 
@@ -35,7 +35,7 @@ class Head:
 
     visits: Tasks
     batches: Batches
-    needs: NDArray[np.int64]
+    needs: Ints
     """Batches that hold the tokens of a visit: that many of the first, [visits]."""
 
     @property
@@ -74,31 +74,25 @@ def _visit_tasks(machine: Machine, visits: Visits, blocks: KeyBlocks) -> Tasks:
     )
 
 
-def _pass(machine: Machine, blocks: KeyBlocks, together: int, *, first: bool) -> Tasks:
-    """Return the tasks of a pass, `together` key tiles of a query tile as one visit."""
-    parts = []
-    for visits in listed(machine, first_pass=first):
+def _whole_rows(tasks: Tasks) -> Tasks:
+    """Return the visits of each query tile as one."""
+    starts = np.flatnonzero(np.diff(tasks.query_tile, prepend=-1))
+    return tasks.merged(starts)
+
+
+def parts(machine: Machine, blocks: KeyBlocks, choice: Choice, *, first: bool) -> Iterator[Tasks]:
+    """Yield the tasks of one pass, some query tiles at a time."""
+    for visits in listed(machine, choice, first_pass=first):
         tasks = _visit_tasks(machine, visits, blocks)
-        starts = np.flatnonzero(visits.key_tile % together == 0)
-        if machine.flow.isolated:
-            starts = np.flatnonzero(visits.opens)
-        parts.append(tasks.merged(starts) if starts.size < visits.rows.size else tasks)
-    return joined(parts)
+        yield _whole_rows(tasks) if machine.flow.isolated else tasks
 
 
-def _batches(machine: Machine, new: Floats) -> Batches:
-    """Return the batches of the wanted tokens, in the order in which visits bring them."""
+def batch_tasks(machine: Machine, total: int) -> tuple[Floats, Floats, Floats]:
+    """Return loads, generation and stores of the batches of `total` wanted tokens."""
     layer, core = machine.layer, machine.core
-    brought = np.cumsum(new)
-    wanted = np.array([layer.wanted(int(m)) for m in brought])
-    total, size = int(wanted[-1]), machine.room.batch_tokens
-    ends = np.minimum(np.arange(size, total + size, size), total)
-    tokens = np.diff(ends, prepend=0).astype(np.float64)
-    known = np.searchsorted(wanted, ends)
-    # What is left over is known to be all only with the last new token.
-    known[tokens < size] = np.searchsorted(brought, brought[-1])
     D, P, d = layer.d_model, core.queries, layer.head_dim  # noqa: N806 (as the document has it)
-    blocks, weights = -(-2 * d // P), np.where(tokens > 0, 2.0 * d * D * 2, 0.0)
+    tokens = np.diff(_batch_ends(machine, total), prepend=0).astype(np.float64)
+    blocks, weights = -(-2 * d // P), 2.0 * d * D * 2
     groups = np.ceil(tokens / core.kv_generation.columns)
     generation = stage(
         groups * blocks * D,
@@ -106,18 +100,45 @@ def _batches(machine: Machine, new: Floats) -> Batches:
         weight=groups * blocks * D * P * 2 + weights,
     )
     load = transfer(core.dram, tokens * D + weights)
-    return Batches(load, generation, transfer(core.dram, tokens * 2 * d * 2), known)
+    return load, generation, transfer(core.dram, tokens * 2 * d * 2)
 
 
-def head_tasks(machine: Machine, blocks: KeyBlocks, together: int = 1) -> Head:
-    """Return the tasks of a K/V head, `together` neighbouring key tiles taken as one visit."""
-    first = _pass(machine, blocks, together, first=True)
+def _batch_ends(machine: Machine, total: int) -> Ints:
+    """Return how many of `total` wanted tokens are in the first batches, [batches]."""
+    size = machine.room.batch_tokens
+    return np.minimum(np.arange(size, total + size, size), total)
+
+
+def _batches(machine: Machine, new: Floats) -> Batches:
+    """Return the batches of the wanted tokens, in the order in which visits bring them."""
+    brought = np.cumsum(new)
+    wanted = machine.layer.wanted(brought)
+    ends = _batch_ends(machine, int(wanted[-1]))
+    known = np.searchsorted(wanted, ends)
+    if ends.size and ends[-1] % machine.room.batch_tokens:
+        # That no more will come to the last batch is known with the last new token.
+        known[-1] = np.searchsorted(brought, brought[-1])
+    return Batches(*batch_tasks(machine, int(wanted[-1])), known)
+
+
+def _needs(machine: Machine, visits: Tasks, first: Tasks) -> Ints:
+    """Return how many batches hold the tokens below the last key of each visit."""
+    at = np.flatnonzero(first.new)
+    if not at.size:
+        return np.zeros(visits.high.size, dtype=np.int64)
+    ends, counts = first.high[at], np.cumsum(first.new[at])
+    where = np.minimum(np.searchsorted(ends, visits.high), at.size - 1)
+    missing = np.clip(ends[where] - visits.high, 0, first.new[at][where])
+    wanted = machine.layer.wanted(counts[where] - missing)
+    return np.ceil(wanted / machine.room.batch_tokens).astype(np.int64)
+
+
+def head_tasks(machine: Machine, blocks: KeyBlocks, choice: Choice) -> Head:
+    """Return the tasks of a K/V head, of the query tiles chosen."""
+    first = joined(parts(machine, blocks, choice, first=True))
     passes = [first]
     if machine.layer.passes > 1:
-        again = _pass(machine, blocks, together, first=False)
+        again = joined(parts(machine, blocks, choice, first=False))
         passes += [again] * (machine.layer.passes - 1)
-    visits, layer = joined(passes), machine.layer
-    fresh = np.maximum(0, visits.high - layer.cached)
-    wanted = np.array([layer.wanted(int(m)) for m in fresh])
-    needs = -(-wanted // machine.room.batch_tokens)
-    return Head(visits, _batches(machine, first.new), needs)
+    visits = joined(passes)
+    return Head(visits, _batches(machine, first.new), _needs(machine, visits, first))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.errors import InputError
@@ -14,6 +15,10 @@ from star_watos.star.work import AttentionWork
 
 _SLICE = 128
 """Features (or inputs) that an array works on while the next ones come."""
+
+
+_JUST = 1 - 1e-12
+"""What a product is taken times before it is rounded up, against its last digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def share_of(share: float, count: int) -> int:
     >>> share_of(0.07, 100), share_of(0.25, 5)
     (7, 2)
     """
-    return math.ceil(share * count * (1 - 1e-12))
+    return math.ceil(share * count * _JUST)
 
 
 def _whole(name: str, value: Column, least: int = 1) -> int:
@@ -101,9 +106,10 @@ class Layer:
             wanted_share=float(work.kv_ratio) if flow.predicts else 1.0,
         )
 
-    def wanted(self, tokens: int) -> int:
-        """Return how many of a head's first new tokens any query wants."""
-        return share_of(self.wanted_share, tokens)
+    def wanted(self, tokens: NDArray[Any]) -> NDArray[Any]:
+        """Return how many of a head's first new tokens any query wants: ceil(kv_ratio m)."""
+        whole: NDArray[Any] = np.ceil(self.wanted_share * tokens * _JUST)
+        return whole
 
 
 @dataclass(frozen=True, slots=True)

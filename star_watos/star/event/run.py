@@ -1,15 +1,19 @@
-"""The event-level run of a core: heads played out, extended to all of them, layers added up.
+"""The event-level run of a core: what is played out, and how it stands for the whole.
 
-K/V heads are alike (those whose K^ comes with another's by turns), so that a further head adds the
-same time once the pipeline has settled: 2, 4, 8 ... of them are played until two steps in a row
-add the same time a head, and the rest is taken to add that too. A head of very many visits takes
-neighbouring key tiles of a query tile as one.
+Two things are repeated so often in a long layer that not all of them are played:
+
+- K/V heads are alike (those whose K^ comes with another's by turns). 2, 4, 8 ... of them are played
+  until two steps in a row add the same time a head; the rest is taken to add that too.
+- Query tiles of a head differ only little from their neighbours. Of a long head some are played,
+  evenly spread, each with its own visits and the tokens that it brings; and half as many: what the
+  further half adds, the query tiles left out are taken to add too.
+
+Key tiles are never merged: bigger visits would come with bigger double buffers.
 """
 
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
+from math import gcd
 
 from star_watos.errors import InputError
 from star_watos.star.core import Core
@@ -18,49 +22,26 @@ from star_watos.star.event.head import Head, head_tasks
 from star_watos.star.event.machine import Machine, layer_groups
 from star_watos.star.event.predicting import KeyBlocks
 from star_watos.star.event.schedule import Played, play
-from star_watos.star.event.tasks import BYTES, CYCLES, MOVED, SECONDS, TEMP, TOKEN, WEIGHT, Floats
-from star_watos.star.event.visits import count_visits, query_tiles
+from star_watos.star.event.totals import Totals, layer_totals
+from star_watos.star.event.visits import Choice, key_tiles
 from star_watos.star.work import AttentionWork
 
-VISITS_A_HEAD = 2**13
-"""Visits of a K/V head that are told apart; beyond, neighbouring key tiles are one."""
-
-VISITS_AT_ONCE = 2**13
-"""Visits of a layer up to which all K/V heads are played."""
-
-MOST_VISITS = 2**27
-"""Visits of a K/V head that can be listed in a minute or so."""
-
-SAME = 1e-3
-"""Relative difference of two times that a head adds up to which they are the same."""
-
-ARRAYS = ("predict", "sort", "kv_generation", "attention")
-"""The four arrays."""
-
-PORTS = {"token": TOKEN, "weight": WEIGHT, "temp": TEMP}
-"""The SRAMs, and the row of their bytes in an array's tasks."""
+MOST_VISITS = 2**28
+"""Visits of a K/V head that can be listed in a few minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is played out one by one; results hardly depend on it."""
+    """How much is played out one by one."""
 
-    visits_a_head: int = VISITS_A_HEAD
-    visits_at_once: int = VISITS_AT_ONCE
-    same: float = SAME
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was played of one layer, for a trace."""
-
-    played: Played
-    heads: list[Head]
-    kv_heads: int
-    """K/V heads of the layer."""
-    tiles_together: int
-    """Key tiles that a visit stands for, at most; 0 for whole rows."""
-    frequency_hz: float
+    head_visits: int = 2**14
+    """Visits of a K/V head; of one with twice as many, not all query tiles are played."""
+    layer_visits: int = 2**13
+    """Visits of a layer up to which all K/V heads are played."""
+    least_tiles: int = 16
+    """Query tiles of a head that are played at least."""
+    same: float = 1e-3
+    """Relative difference of two times a head up to which they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,130 +58,117 @@ class EventRun:
     """The same, every burst that is touched counted whole."""
     dram_bytes_of: dict[str, float]
     """`dram_bytes` by what is moved."""
-    first_layer: Sample
-    """What was played of the first layer."""
+    first_layer: Machine
+    """What the first layer runs on, for a trace."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Totals:
-    """Sums over all K/V heads of a layer; cycles, and bytes or seconds of the DRAM by kind."""
+class _Ends:
+    """Cycles of one layer: until its last output, and those that each array is not needed for."""
 
-    busy: dict[str, float]
-    transfers: dict[str, Floats]
-
-
-@dataclass(frozen=True, slots=True)
-class _LayerRun:
-    cycles: float
-    stall: dict[str, float]
-    totals: _Totals
-    sample: Sample
+    layer: float
+    idle: dict[str, float]
+    """Before the first start and after the last end of each array."""
 
 
-def _stages(head: Head) -> dict[str, Floats]:
-    v = head.visits
-    return dict(zip(ARRAYS, (v.predict, v.sort, head.batches.generation, v.attention), strict=True))
+def _sizes(n_heads: int, period: int) -> list[int]:
+    """Return how many K/V heads to play at first and then further, all of them at the end.
 
-
-def _transfers(head: Head) -> dict[str, Floats]:
-    v, b = head.visits, head.batches
-    return {
-        "front load": v.front,
-        "K^ store": v.key_store,
-        "scores store": v.scores,
-        "scores load": v.scores,
-        "identifiers store": v.identifiers,
-        "batch load": b.load,
-        "batch store": b.store,
-        "rows load": v.rows,
-        "output store": v.output,
-    }
-
-
-def _totals(machine: Machine, heads: list[tuple[Head, int]]) -> _Totals:
-    """Add up heads, each so many times."""
-    stages = {
-        name: sum((n * _stages(head)[name].sum(axis=-1) for head, n in heads), np.zeros(4))
-        for name in ARRAYS
-    }
-    transfers = {
-        name: sum((n * _transfers(head)[name].sum(axis=-1) for head, n in heads), np.zeros(3))
-        for name in _transfers(heads[0][0])
-    }
-    busy = {name: float(rows[CYCLES]) for name, rows in stages.items()}
-    seconds = sum(float(rows[SECONDS]) for rows in transfers.values())
-    busy["dram"] = seconds * machine.core.frequency_hz
-    for name, row in PORTS.items():
-        moved = sum(float(rows[row]) for rows in stages.values())
-        busy[name] = moved / getattr(machine.core.sram, name).width_bytes
-    return _Totals(busy, transfers)
-
-
-def _together(machine: Machine, limits: Limits) -> int:
-    """Return how many neighbouring key tiles are one visit; 0 where whole rows are."""
-    n = count_visits(machine)
-    if n > MOST_VISITS:
-        text = f"{n:,} key tiles a head are too many to play out; the limit is {MOST_VISITS:,}"
-        raise InputError.of("seq_len", text)
-    if machine.flow.isolated:
-        return 0
-    rows = query_tiles(machine).size
-    told_apart = max(limits.visits_a_head // machine.layer.passes - rows, rows)
-    return 1 if n * machine.layer.passes <= limits.visits_a_head else -(-n // told_apart)
-
-
-def _sizes(n_heads: int, period: int, n_visits: int, limits: Limits) -> list[int]:
-    """Return how many K/V heads to play, at first and then further; all of them at the end.
-
-    >>> _sizes(32, 1, 10**6, Limits()), _sizes(7, 2, 10**6, Limits()), _sizes(32, 1, 16, Limits())
-    ([2, 4, 8, 16, 32], [5, 7], [32])
+    >>> _sizes(32, 1), _sizes(7, 2)
+    ([2, 4, 8, 16, 32], [5, 7])
     """
-    if n_heads * n_visits <= limits.visits_at_once:
-        return [n_heads]
     steps = [n_heads % period + period * 2**k for k in range(1, n_heads.bit_length() + 1)]
     return [n for n in steps if n < n_heads] + [n_heads]
 
 
-def _extended(
-    machine: Machine, heads: list[Head], period: int, limits: Limits
-) -> tuple[Played, int, float]:
-    """Play ever more heads: the last played, how many, and the cycles that each further adds."""
-    ends: list[tuple[int, float]] = []
-    rates: list[float] = []
-    for n in _sizes(len(heads), period, heads[0].n_visits, limits):
-        played = play(machine, heads[:n])
-        if ends:
-            rates.append((played.end - ends[-1][1]) / (n - ends[-1][0]))
-        ends.append((n, played.end))
-        if len(rates) > 1 and abs(rates[-1] - rates[-2]) <= limits.same * rates[-1]:
+def _grown(cycles: Callable[[int], float], sizes: list[int], same: float) -> float:
+    """Return cycles(sizes[-1]), or what it comes to if the steps before add the same an item."""
+    done, rates = [(sizes[0], cycles(sizes[0]))], []
+    for n in sizes[1:]:
+        done.append((n, cycles(n)))
+        (n0, t0), (n1, t1) = done[-2:]
+        rates.append((t1 - t0) / (n1 - n0))
+        if len(rates) > 1 and abs(rates[-1] - rates[-2]) <= same * rates[-1]:
             break
-    return played, n, rates[-1] if rates else 0.0
+    n, t = done[-1]
+    return t + (sizes[-1] - n) * rates[-1] if n < sizes[-1] else t
 
 
-def _layer(machine: Machine, limits: Limits) -> _LayerRun:
-    """Play one layer of a group."""
-    layer, together = machine.layer, _together(machine, limits)
-    kinds = [KeyBlocks.of(machine, g) for g in range(layer.kv_heads)]
-    made = {kind: head_tasks(machine, kind, max(1, together)) for kind in set(kinds)}
-    period = machine.core.queries // np.gcd(layer.head_dim, machine.core.queries)
-    heads = [made[kind] for kind in kinds]
-    played, n, more = _extended(machine, heads, int(period), limits)
-    later = more * (layer.kv_heads - n)
-    totals = _totals(machine, [(made[kind], count) for kind, count in Counter(kinds).items()])
-    stall = {
-        name: max(0.0, float(span.end[-1] - span.start[0]) + later - totals.busy[name])
-        if span.end.size
-        else 0.0
+def _heads(machine: Machine, choice: Choice) -> list[Head]:
+    """Return the tasks of all K/V heads; those that are alike share them."""
+    kinds = [KeyBlocks.of(machine, g) for g in range(machine.layer.kv_heads)]
+    made = {kind: head_tasks(machine, kind, choice) for kind in set(kinds)}
+    return [made[kind] for kind in kinds]
+
+
+def _idle(played: Played) -> dict[str, float]:
+    """Return the cycles before the first start and after the last end of each array."""
+    return {
+        name: float(span.start[0] + played.end - span.end[-1]) if span.end.size else played.end
         for name, span in played.stages.items()
     }
-    sample = Sample(played, heads[:n], layer.kv_heads, together, machine.core.frequency_hz)
-    return _LayerRun(played.end + later, stall, totals, sample)
+
+
+def _ends(machine: Machine, n_tiles: int, limits: Limits) -> _Ends:
+    """Play a layer of which `n_tiles` query tiles count."""
+    heads = _heads(machine, Choice.of(machine, n_tiles))
+    rows = machine.core.queries
+    sizes = _sizes(len(heads), rows // gcd(machine.layer.head_dim, rows))
+    if len(heads) * heads[0].n_visits <= limits.layer_visits:
+        sizes = sizes[-1:]
+    idle: dict[str, float] = {}
+
+    def cycles(n: int) -> float:
+        played = play(machine, heads[:n])
+        idle.update(_idle(played))
+        return played.end
+
+    return _Ends(_grown(cycles, sizes, limits.same), idle)
+
+
+def _tiles_played(machine: Machine, limits: Limits) -> int:
+    """Return how many query tiles of a head are played: all, or an even number of at most half."""
+    tiles = key_tiles(machine)
+    visits = int(tiles.sum()) * machine.layer.passes
+    if visits > MOST_VISITS:
+        text = f"{visits:,} key tiles a K/V head are too many to play out (over {MOST_VISITS:,})"
+        raise InputError.of("seq_len", text)
+    played = tiles.size * limits.head_visits // (4 * visits) * 4
+    played = max(played, limits.least_tiles)
+    return played if played <= tiles.size // 2 and not machine.flow.isolated else int(tiles.size)
+
+
+def _layer(machine: Machine, totals: Totals, limits: Limits) -> _Ends:
+    """Return the times of one layer, extended from the query tiles that are played.
+
+    How long the busiest server is at work is known of all (`totals`); what it waits is extended.
+    """
+    whole = totals.busy_cycles
+    n, played = key_tiles(machine).size, _tiles_played(machine, limits)
+    ends = _ends(machine, played, limits)
+    if played == n:
+        return ends
+    half = _ends(machine, played // 2, limits)
+    name = max(whole, key=lambda name: whole[name])
+    waits, fewer = (
+        end.layer - layer_totals(machine, tiles).busy_cycles[name]
+        for end, tiles in ((ends, played), (half, played // 2))
+    )
+    waits += (n - played) * (waits - fewer) / (played - played // 2)
+    return _Ends(whole[name] + max(0.0, waits), ends.idle)
 
 
 def _added(parts: list[dict[str, float]], times: list[float]) -> dict[str, float]:
+    """Add up dictionaries, each so many times."""
     return {
         name: sum(n * part[name] for part, n in zip(parts, times, strict=True)) for name in parts[0]
     }
+
+
+def _stall(ends: _Ends, totals: Totals) -> dict[str, float]:
+    """Return the cycles in which an array that has begun and is not done waits."""
+    busy = totals.busy_cycles
+    return {name: max(0.0, ends.layer - idle - busy[name]) for name, idle in ends.idle.items()}
 
 
 def run_events(
@@ -216,21 +184,20 @@ def run_events(
     layers is played once. Raises `InputError` where counts are not whole or heads do not divide.
     """
     groups = layer_groups(work)
-    runs = [_layer(Machine.of(core, group, tile, flow), limits) for group in groups]
+    machines = [Machine.of(core, group, tile, flow) for group in groups]
+    totals = [layer_totals(machine, key_tiles(machine).size) for machine in machines]
+    ends = [_layer(*both, limits) for both in zip(machines, totals, strict=True)]
     layers = [float(group.n_layers) for group in groups]
     seconds = [n / core.frequency_hz for n in layers]
-    moved = [
-        {name: float(rows[row]) for name, rows in run.totals.transfers.items()}
-        for run in runs
-        for row in (BYTES, MOVED)
-    ]
-    bytes_of = _added(moved[::2], layers)
+    stalls = [_stall(*both) for both in zip(ends, totals, strict=True)]
+    bytes_of = _added([part.dram_bytes for part in totals], layers)
+    moved = [{"": part.dram_moved_bytes} for part in totals]
     return EventRun(
-        latency_s=sum(n * run.cycles for run, n in zip(runs, seconds, strict=True)),
-        busy_s=_added([run.totals.busy for run in runs], seconds),
-        stall_s=_added([run.stall for run in runs], seconds),
+        latency_s=_added([{"": end.layer} for end in ends], seconds)[""],
+        busy_s=_added([part.busy_cycles for part in totals], seconds),
+        stall_s=_added(stalls, seconds),
         dram_bytes=sum(bytes_of.values()),
-        dram_moved_bytes=sum(_added(moved[1::2], layers).values()),
+        dram_moved_bytes=_added(moved, layers)[""],
         dram_bytes_of=bytes_of,
-        first_layer=runs[0].sample,
+        first_layer=machines[0],
     )

@@ -1,7 +1,7 @@
 """The visits of a K/V head, one by one: which keys, which of them new, what is kept of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import numpy as np
@@ -58,6 +58,10 @@ class Visits:
         last: Ints = np.where(self.high == self.seen, 1, 0)
         return last
 
+    def take(self, rows: Ints) -> "Visits":
+        """Return some of the visits."""
+        return Visits(*(getattr(self, f.name)[rows] for f in fields(self)))
+
 
 def query_tiles(machine: Machine) -> Ints:
     """Return vis(i) of every query tile: S - q + min((i + 1) P, q), or S where none is masked."""
@@ -67,18 +71,59 @@ def query_tiles(machine: Machine) -> Ints:
     return seen if machine.work.causal else np.full_like(seen, layer.seq_len)
 
 
-def count_visits(machine: Machine) -> int:
-    """Return the key tiles that the query tiles of one pass go through."""
-    return int((-(-query_tiles(machine) // machine.layer.keys)).sum())
+def key_tiles(machine: Machine) -> Ints:
+    """Return J(i), the key tiles of every query tile."""
+    return -(-query_tiles(machine) // machine.layer.keys)
 
 
-def listed(machine: Machine, *, first_pass: bool) -> Iterator[Visits]:
-    """Yield the visits of one pass, in order, some query tiles at a time."""
+def spread(n: int, n_chosen: int) -> Ints:
+    """Return `n_chosen` of n neighbours, evenly spread; for an even number their mean is that of n.
+
+    >>> spread(12, 4).tolist(), spread(8, 4).tolist(), spread(3, 3).tolist()
+    ([1, 4, 7, 10], [0, 3, 4, 7], [0, 1, 2])
+    """
+    k = np.arange(n_chosen)
+    middle = (2 * k + 1) * n - n_chosen
+    return np.where(k % 2, -(-middle // (2 * n_chosen)), middle // (2 * n_chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Query tiles of a head that are played; the others are taken to be like them."""
+
+    queries: Ints
+    first_tile: Ints | None = None
+    """Key tiles of query tile 0 that are played; all if None."""
+
+    @classmethod
+    def of(cls, machine: Machine, n_played: int) -> "Choice":
+        """Return `n_played` query tiles of all.
+
+        Query tile 0 brings all tokens that the first queries see: where these are more than others
+        bring (full attention, a chunk with nothing cached), it is always played, but as large a
+        share of its visits as of the other query tiles.
+        """
+        seen, tiles = query_tiles(machine), key_tiles(machine)
+        if n_played == seen.size:
+            return cls(np.arange(seen.size))
+        if seen[0] - machine.layer.cached <= machine.core.queries:
+            return cls(spread(seen.size, n_played))
+        others = 1 + spread(seen.size - 1, n_played)
+        share = n_played / (seen.size - 1)
+        first = spread(int(tiles[0]), max(1, round(int(tiles[0]) * share)))
+        return cls(np.append(0, others), first)
+
+
+def listed(machine: Machine, choice: Choice, *, first_pass: bool) -> Iterator[Visits]:
+    """Yield the visits of one pass in order, some query tiles at a time."""
     seen = query_tiles(machine)
-    tiles = -(-seen // machine.layer.keys)
-    part = np.cumsum(tiles) // _AT_ONCE
-    for cut in np.split(np.arange(seen.size), np.flatnonzero(np.diff(part)) + 1):
-        yield _visits(machine, cut, seen, first_pass=first_pass)
+    part = np.cumsum(key_tiles(machine)[choice.queries]) // _AT_ONCE
+    for cut in np.split(choice.queries, np.flatnonzero(np.diff(part)) + 1):
+        visits = _visits(machine, cut, seen, first_pass=first_pass)
+        if choice.first_tile is not None and cut[0] == 0:
+            others = np.flatnonzero(visits.query_tile > 0)
+            visits = visits.take(np.append(choice.first_tile, others))
+        yield visits
 
 
 def _visits(machine: Machine, queries: Ints, seen: Ints, *, first_pass: bool) -> Visits:
