@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from star_watos.cost import Bound, Overflow
 from star_watos.spec import load
-from star_watos.star import AttentionWork, Core, Resources, area_mm2, document, evaluate, simulate
+from star_watos.star import AttentionWork, Core, Resources, Tile, legal_tiles, simulate
+from star_watos.star import evaluate as evaluate_resources
+from star_watos.star.layer import Layer
 from star_watos.star.pipeline import latency
-from star_watos.star.stages import all_stages, mean_quota, visits
+from star_watos.star.stages import all_stages
+from star_watos.star.stages.stage import over_layer
 
 CORE = load(Core, "star_28nm", "configs/cores")
 LLAMA_4K = AttentionWork(4096.0, 32.0, 32.0, 32.0, 128.0, 4096.0, 4096.0, 0.074, 0.074)
@@ -28,6 +31,14 @@ def changed(*overrides):
     return load(Core, "star_28nm", "configs/cores", overrides)
 
 
+def evaluate(core, task, keys):
+    return evaluate_resources(Resources.of(core), task, Tile(keys, np.ones(np.shape(keys))))
+
+
+def layer_of(task, keys, core=CORE):
+    return Layer.of(Resources.of(core), task, Tile(keys))
+
+
 def test_pairs_of_a_small_causal_attention_by_hand():
     """S = q = 4, keep 0.5 -> k = 2. Rows see 1, 2, 3, 4 keys and keep 1, 2, 2, 2."""
     small = work(seq_len=4, keep=0.5)
@@ -42,50 +53,69 @@ def test_a_chunk_at_the_end_sees_the_whole_past():
     assert dataclasses.replace(chunk, causal=False).visible_pairs == 8
 
 
-def test_tile_visits_are_exact_over_whole_periods():
+def test_visits_of_few_query_tiles_are_exact():
     """S = 512, 128 rows, 64 keys a tile: row tiles reach 128, 256, 384, 512 -> 2 + 4 + 6 + 8."""
-    assert work(seq_len=512).tile_visits(128.0, 64.0) == 20
+    layer = layer_of(work(seq_len=512), 64.0)
+    assert layer.tiles.total(layer.visits.count) == 20
     """256 keys a tile: 1 + 1 + 2 + 2."""
-    assert work(seq_len=512).tile_visits(128.0, 256.0) == 6
+    layer = layer_of(work(seq_len=512), 256.0)
+    assert layer.tiles.total(layer.visits.count) == 6
+
+
+@pytest.mark.parametrize("keys", [32.0, 64.0, 96.0, 256.0])
+def test_eight_query_tiles_stand_for_all(keys):
+    """The sums over 26 query tiles, one by one: keys seen, visits, keys kept by the fullest."""
+    seen = np.minimum(128.0 * np.arange(1, 27), 3300)
+    layer = layer_of(work(seq_len=3300), keys)
+    assert len(layer.tiles.weight) == 8
+    assert layer.tiles.total(layer.tiles.seen) == pytest.approx(seen.sum(), rel=1e-12)
+    visits = np.ceil(seen / keys).sum()
+    assert layer.tiles.total(layer.visits.count) == pytest.approx(visits, rel=0.01)
+    k = layer.work.kept_per_row
+    kept = layer.tiles.total(layer.visits.kept)
+    assert kept == pytest.approx(np.minimum(seen, k).sum(), rel=0.01)
 
 
 def test_cycles_of_one_layer_by_hand():
-    """Llama-2 7B at 4k, key tile 64, k = 304 of 4096, one layer of 32 heads.
+    """Llama-2 7B, 1,024 tokens, key tile 64, k = 76 of 1,024, one layer of 32 heads.
 
-    visits = 32 heads x sum over 32 row tiles of 2 t = 32 x 1056 = 33,792
-    kept pairs = 304 x 4096 - 304 x 303 / 2 = 1,199,128 a head
-    fullest rows keep 128 + 256 + 30 x 304 = 9,504 keys; quota = 9,504 / 1056 = 9
-    predict = 128 x 32 x 4096 / 2 + 33,792 x 2 x 128 = 8,388,608 + 8,650,752
-    sort = 33,792 x ceil(9 / 4) x ceil(60 / 12) = 506,880
-    K/V = ceil(304 / 4) x 64 x 4096 = 19,922,944
-    attention = 33,792 x 5 x 128 + 33,792 x 129 / 4 + 32 x 32 x 128 = 22,847,744... + 131,072
+    Eight query tiles see 128 t keys in 2 t tiles: 72 visits a head.
+    predict: 32 groups x 32 blocks x 4096 / 2 + 32 x 72 x 2 x 128 = 2,097,152 + 589,824
+    sort: a query tile's 76 keys over 2 t tiles are quotas of 38 / t: t = 1: 2 x 38 -> 10 passes,
+      t = 2: 4 x 19 -> 5, t = 3: 4 x 13, 2 x 12 -> 4 and 3, t = 4: 4 x 10, 4 x 9 -> 3,
+      t = 5: 6 x 8, 4 x 7 -> 2, t = 6: 4 x 7, 8 x 6 -> 2, t = 7: 6 x 6, 8 x 5 -> 2, t = 8: 12 x 5,
+      4 x 4 -> 2 and 1; each of ceil(60 / 12) = 5 steps:
+      (20 + 20 + 22 + 24 + 20 + 24 + 28 + 28) x 5 x 32 = 29,760
+    K/V: 76 tokens: batches of 30 and 30 and 16: 8 + 8 + 4 steps x 2 blocks x 4096 x 32
+    attention: two keys a step: 2 x 19, 4 x 10, 4 x 7 + 2 x 6, 4 x 5 + 4 x 5, 6 x 4 + 4 x 4,
+      4 x 4 + 8 x 3, 6 x 3 + 8 x 3, 12 x 3 + 4 x 2 = 324 steps of 128, 72 joins of 129 / 4, and 8
+      divisions of 128: (41,472 + 2,322 + 1,024) x 32
     """
-    core, tile = Resources.of(CORE), 64.0
-    assert visits(core, LLAMA_4K, tile) == 33_792
-    assert LLAMA_4K.kept_pairs == 1_199_128
-    assert mean_quota(core, LLAMA_4K, tile) == 9
-    stages = all_stages(core, LLAMA_4K, tile)
-    assert stages.predict.cycles == 8_388_608 + 8_650_752
-    assert stages.sort.cycles == 506_880
-    assert stages.kv_generation.cycles == 19_922_944
-    assert stages.attention.cycles == 33_792 * 640 + 33_792 * 129 / 4 + 131_072
+    layer = layer_of(work(1024), 64.0)
+    stages = all_stages(layer)
+    cycles = {name: over_layer(layer, stage.cycles) for name, stage in stages._asdict().items()}
+    assert layer.tiles.total(layer.visits.count) == 72
+    assert cycles["predict"] == 2_097_152 + 589_824
+    assert cycles["sort"] == pytest.approx(29_760, rel=1e-12)
+    assert cycles["kv_generation"] == pytest.approx(20 * 2 * 4096 * 32, rel=1e-12)
+    assert cycles["attention"] == pytest.approx((41_472 + 2_322 + 1_024) * 32, rel=1e-12)
 
 
 def test_operations_are_the_macs_twice():
-    stages = all_stages(Resources.of(CORE), LLAMA_4K, 64.0)
+    stages = all_stages(layer_of(LLAMA_4K, 64.0))
     assert stages.attention.ops == 4 * 32 * LLAMA_4K.kept_pairs * 128
     assert stages.kv_generation.ops == 2 * 304 * 4096 * 2 * 4096
     assert stages.predict.ops == 2 * (4096.0**3 + 32 * 128 * 4096 * 4097 / 2)
 
 
 def test_the_pipeline_of_one_tile_is_the_sum_of_its_stages():
-    """With a single visit nothing overlaps."""
+    """With a single visit nothing overlaps; stores of K^, K and V, and output add to the chain."""
     one = work(seq_len=32, q_len=32, n_heads=1.0, n_kv_heads=1.0, n_layers=1.0)
-    core = Resources.of(CORE)
-    time = latency(core, one, 32.0, all_stages(core, one, 32.0))
+    layer = layer_of(one, 32.0)
+    time = latency(layer, all_stages(layer))
     total = sum(time.stage_s.values()) + time.memory_s["dram"]
-    assert visits(core, one, 32.0) == 1
-    assert time.total_s == pytest.approx(total, rel=1e-12)
+    assert time.total_s <= total
+    assert time.total_s == pytest.approx(total, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +129,14 @@ def test_sofa_operating_point_within_ten_percent(metric, published):
 
 
 def test_blocks_and_stages_add_up():
-    report = document(CORE, {}, LLAMA_4K, simulate(CORE, LLAMA_4K))
-    metrics = report["metrics"]
-    assert sum(report["area_mm2"].values()) == pytest.approx(metrics["area_mm2"], rel=1e-12)
-    assert sum(report["energy_j"].values()) == pytest.approx(metrics["energy_j"], rel=1e-12)
-    assert sum(report["power_w"].values()) == pytest.approx(metrics["power_w"], rel=1e-12)
-    dram = sum(stage["dram_bytes"] for stage in report["stages"].values())
-    assert dram == pytest.approx(metrics["dram_bytes"], rel=1e-12)
+    result = simulate(CORE, LLAMA_4K)
+    assert sum(result.areas_mm2.values()) == result.metrics["area_mm2"]
+    whole = sum(result.energy.blocks_j.values())
+    assert whole == pytest.approx(result.metrics["energy_j"], rel=1e-12)
+    moved = sum(
+        result.layer.work.total(over_layer(result.layer, s.dram.moved_bytes)) for s in result.stages
+    )
+    assert moved == pytest.approx(result.metrics["dram_bytes"], rel=1e-12)
 
 
 def test_a_column_of_tiles_is_its_scalars():
@@ -119,9 +150,24 @@ def test_a_column_of_tiles_is_its_scalars():
         assert column.latency.bound[i] is single.latency.bound
 
 
+def test_a_column_of_designs_is_its_scalars():
+    designs = [CORE, changed("queries=64"), changed("sram.weight.banks=12", "dlzs.columns=16")]
+    layered = work(
+        2048, keep=np.array([0.1, 0.3]), kv=np.array([0.5, 0.9]), n_layers=np.array([3.0, 5.0])
+    )
+    for task in (LLAMA_4K, layered):
+        columns = Resources.columns([Resources.of(design) for design in designs])
+        together = evaluate_resources(columns, task, Tile(64.0))
+        for i, design in enumerate(designs):
+            single = evaluate(design, task, 64.0)
+            assert together.fits[i] == single.fits
+            for name, values in together.metrics.items():
+                assert values[i] == single.metrics[name], name
+
+
 def test_the_chosen_tile_is_the_best_that_fits():
-    tiles = np.arange(1, 129) * 32.0
-    column = evaluate(CORE, LLAMA_4K, tiles)
+    tiles = legal_tiles(CORE, LLAMA_4K)
+    column = evaluate_resources(Resources.of(CORE), LLAMA_4K, tiles)
     best = np.where(column.fits, column.metrics["latency_s"], np.inf).min()
     assert simulate(CORE, LLAMA_4K).metrics["latency_s"] == best
 
@@ -152,7 +198,7 @@ def test_what_does_not_fit_says_what_and_by_how_much():
             Bound.SORT,
         ),
         (["sram.weight.word_bits=16"], Bound.SRAM),
-        ([], Bound.COMPUTE),
+        (["sram.weight.banks=12"], Bound.COMPUTE),
     ],
 )
 def test_each_resource_can_be_the_bound(overrides, bound):
@@ -161,8 +207,8 @@ def test_each_resource_can_be_the_bound(overrides, bound):
 
 def test_another_node_scales_area_and_energy_but_not_time():
     small, big = changed("node=7"), CORE
-    assert sum(area_mm2(small).values()) < 0.3 * sum(area_mm2(big).values())
     ours, theirs = simulate(small, LLAMA_4K).metrics, simulate(big, LLAMA_4K).metrics
+    assert ours["area_mm2"] < 0.3 * theirs["area_mm2"]
     assert ours["latency_s"] == theirs["latency_s"]
     assert ours["core_power_w"] < theirs["core_power_w"]
 
@@ -209,7 +255,7 @@ MORE = (
     causal=st.booleans(),
 )
 def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
-    """With room for whole tokens on every column; a wide array without it reads tokens again."""
+    """To a millionth: a wider predictor buffers wider slices, which leaves a batch less room."""
     room = "sram.token.capacity=64 MiB"
     amount *= 2
     task = work(seq_len, keep=keep, causal=causal)
@@ -217,7 +263,7 @@ def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
         evaluate(changed(key.format(n), room), task, 64.0).metrics["latency_s"]
         for n in (amount, 2 * amount)
     )
-    assert greater <= less * (1 + 1e-9)
+    assert greater <= less * (1 + 1e-6)
 
 
 @settings(max_examples=30)
@@ -228,13 +274,18 @@ def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
     keep=keeps,
 )
 def test_more_memory_is_never_slower(key, kib, seq_len, keep):
-    """The best tile of a larger buffer is at least as good."""
+    """The best tile of a larger buffer is at least as good.
+
+    But for the token SRAM: it holds a larger batch of K/V generation, which starts later. Of the
+    32 K/V heads that is at most the first one's.
+    """
     task = work(seq_len, keep=keep)
     less, greater = (
         simulate(changed(f"sram.{key}.capacity={n} KiB"), task) for n in (kib, 2 * kib)
     )
     if not isinstance(less, Overflow):
-        assert greater.metrics["latency_s"] <= less.metrics["latency_s"] * (1 + 1e-9)
+        slack = 1 / 32 if key == "token" else 1e-9
+        assert greater.metrics["latency_s"] <= less.metrics["latency_s"] * (1 + slack)
 
 
 @settings(max_examples=60)

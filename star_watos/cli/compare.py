@@ -33,7 +33,7 @@ def compare(
     as_json: common.Json = False,
 ) -> None:
     """A core beside published accelerators and an A100; the papers' ratios beside ours."""
-    from star_watos.compare import Equal, beside, document, ladder, not_wired
+    from star_watos.compare import Equal, beside, document, ladder, on_core
     from star_watos.cost import Overflow
     from star_watos.report.compare import print_compare
     from star_watos.spec import load, validate
@@ -44,7 +44,8 @@ def compare(
     fields = {"model": model, "seq_len": seq_len, "sparsity": sparsity}
     task = validate(AttentionTask, common.options_document("star compare", fields))
     shape = task.load()
-    found = beside(design, task.work(shape), equal)
+    work = task.work(shape)
+    found = beside(design, work, equal)
     if isinstance(found, Overflow):
         common.does_not_fit(found)
     ahead = beyond(design, task, shape)
@@ -52,7 +53,7 @@ def compare(
     for text in said:
         common.note(text)
     workload = workload_document(task, shape, ahead)
-    report = document(design, workload, found, ladder(not_wired), said)
+    report = document(design, workload, found, ladder(on_core(design, work)), said)
     if as_json:
         common.print_json(report)
     else:

@@ -2,7 +2,7 @@
 
 from star_watos.compare.document import document
 from star_watos.compare.equal import Equal
-from star_watos.compare.ladder import Metrics, Step, Variant, ladder, not_wired
+from star_watos.compare.ladder import Metrics, Step, Variant, ladder, on_core
 from star_watos.compare.run import Beside, beside
 
 __all__ = [
@@ -14,5 +14,5 @@ __all__ = [
     "beside",
     "document",
     "ladder",
-    "not_wired",
+    "on_core",
 ]

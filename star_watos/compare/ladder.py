@@ -2,11 +2,24 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
+
+from star_watos.cost import Overflow
+from star_watos.star import (
+    Attention,
+    AttentionWork,
+    Core,
+    Dataflow,
+    Predictor,
+    Schedule,
+    Sorter,
+    Tiling,
+    simulate,
+)
 
 _FILE = Path(__file__).with_name("ladder.csv")
 
@@ -28,6 +41,26 @@ class Variant(StrEnum):
     """`VANILLA` with loads ordered for sharing."""
 
 
+_OLDER = Dataflow(
+    predictor=Predictor.INT4,
+    sorter=Sorter.FULL,
+    attention=Attention.FA2,
+    schedule=Schedule.IN_ORDER,
+    tiling=Tiling.STAGE_ISOLATED,
+)
+_PREDICTED = replace(_OLDER, predictor=Predictor.DLZS)
+
+FLOWS = {
+    Variant.VANILLA: _OLDER,
+    Variant.DLZS: _PREDICTED,
+    Variant.DLZS_SADS: replace(_PREDICTED, sorter=Sorter.SADS),
+    Variant.DLZS_SADS_SUFA: Dataflow(schedule=Schedule.IN_ORDER),
+    Variant.FULL: Dataflow(),
+    Variant.RASS: replace(_OLDER, schedule=Schedule.RASS),
+}
+"""What each variant is to the core's model."""
+
+
 class Quantity(StrEnum):
     """What a step changes."""
 
@@ -46,6 +79,7 @@ class Metrics:
     latency_s: float
     energy_j: float
     dram_bytes: float
+    bound: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +133,7 @@ def rungs() -> list[Rung]:
 def gain(quantity: Quantity, before: Metrics, after: Metrics) -> float:
     """Return what the papers print of a step: a factor, or percent of the bytes.
 
-    >>> gain(Quantity.MEMORY, Metrics(1, 1, 100), Metrics(1, 1, 77))
+    >>> gain(Quantity.MEMORY, Metrics(1, 1, 100, "dram"), Metrics(1, 1, 77, "dram"))
     -23.0
     """
     match quantity:
@@ -125,12 +159,21 @@ def _step(rung: Rung, run: Run) -> Step:
         return Step(rung.step, rung.quantity, rung.paper, None, why)
     before, after = run(rung.before), run(rung.after)
     if before is None or after is None:
-        why = "not yet: the variants are not wired to the model"
-        return Step(rung.step, rung.quantity, rung.paper, None, why)
-    why = f"ours: one core, {rung.before} to {rung.after}; paper's: on an A100, {rung.source}"
-    return Step(rung.step, rung.quantity, rung.paper, gain(rung.quantity, before, after), why)
+        return Step(rung.step, rung.quantity, rung.paper, None, "a variant does not fit the core")
+    ours = gain(rung.quantity, before, after)
+    why = f"ours: {rung.before}, bound by {before.bound}, to {rung.after}, bound by {after.bound}"
+    return Step(rung.step, rung.quantity, rung.paper, ours, f"{why}; paper: {rung.source}")
 
 
-def not_wired(variant: Variant) -> Metrics | None:  # noqa: ARG001 (no variant can be evaluated)
-    """Evaluate nothing."""
-    return None
+def on_core(core: Core, work: AttentionWork) -> Run:
+    """Return what evaluates variants on `core`, each with the tile that is best for it."""
+
+    def run(variant: Variant) -> Metrics | None:
+        found = simulate(core, work, flow=FLOWS[variant])
+        if isinstance(found, Overflow):
+            return None
+        figures = (float(found.metrics[n]) for n in ("latency_s", "energy_j", "dram_bytes"))
+        bound: Any = found.latency.bound
+        return Metrics(*figures, bound.value)
+
+    return run

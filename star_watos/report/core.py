@@ -10,11 +10,13 @@ from star_watos.report.tables import figures_table, parts_table
 from star_watos.units import show
 
 STAGE_NAMES = {
-    "predict": "predict (DLZS)",
-    "sort": "sort (SADS)",
+    "predict": "predict",
+    "sort": "sort",
     "kv_generation": "K/V generation",
-    "attention": "attention (SU-FA)",
+    "attention": "attention",
 }
+CHANGES_SHOWN = 4
+"""Doubled resources that are worth a line."""
 
 
 def print_core(report: dict[str, Any], console: Console | None = None) -> None:
@@ -23,9 +25,9 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
     work, design, metrics = report["workload"], report["design"], report["metrics"]
     name, model, sparsity = (escape(n) for n in (design["name"], work["model"], work["sparsity"]))
     console.print(
-        f"[bold]{name}[/bold], {model}, {work['seq_len']:,} tokens, "
+        f"[bold]{name}[/bold] ({', '.join(design['dataflow'].values())}), {model}, {_asked(work)}, "
         f"{'causal' if work['causal'] else 'full'} attention, {_keeps(work)} "
-        f"({sparsity}), key tile {design['key_tile']}"
+        f"({sparsity}), key tile {design['key_tile']}{_together(design)}"
     )
     if work["extrapolation"] is not None:
         console.print(_extrapolation(work))
@@ -40,7 +42,55 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
             }
         )
     )
-    console.print(f"bound by [bold]{report['bound']}[/bold]")
+    console.print(f"bound by [bold]{report['bound']}[/bold]{_best_change(report)}")
+    console.print(_changes(report["sensitivity"]))
+    if report["event"] is not None:
+        console.print(_event(report["event"]))
+
+
+def _asked(work: dict[str, Any]) -> str:
+    """Return what is computed: a whole text, its chunks, or the last of it."""
+    queries, keys = work["queries"], f"{work['seq_len']:,} tokens"
+    if work["phase"] == "prefill":
+        return keys
+    what = "in chunks of" if work["phase"] == "chunked" else "the last"
+    return f"{keys}, {what} {queries or 1:,}"
+
+
+def _together(design: dict[str, Any]) -> str:
+    heads = design["heads_together"]
+    return f", {heads} heads of a K/V head together" if heads > 1 else ""
+
+
+def _best_change(report: dict[str, Any]) -> str:
+    """Return the one change that would shorten the latency most."""
+    best = report["sensitivity"][0]
+    if best["latency"] > 0.995:
+        return "; doubling no single resource would help"
+    return (
+        f"; of all single changes, twice {best['resource']} would help most: "
+        f"{100 * (best['latency'] - 1):+.1f} % latency"
+    )
+
+
+def _changes(changes: list[dict[str, Any]]) -> Table:
+    """Return the changes that help latency most, and the one that helps energy most."""
+    table = Table("twice", box=None, header_style="dim", pad_edge=False)
+    for column in ("latency", "energy", "area"):
+        table.add_column(column, justify="right")
+    frugal = min(changes, key=lambda change: change["energy"])
+    shown = changes[:CHANGES_SHOWN]
+    for change in [*shown, *([] if frugal in shown else [frugal])]:
+        factors = (f"{100 * (change[c] - 1):+.1f} %" for c in ("latency", "energy", "area"))
+        table.add_row(change["resource"], *factors)
+    return table
+
+
+def _event(event: dict[str, Any]) -> str:
+    return (
+        f"tile by tile: {show(event['latency_s'], 's')}; by the formulas "
+        f"{show(event['analytic_latency_s'], 's')} ({event['analytic_gap_pct']:+.1f} %)"
+    )
 
 
 def _keeps(work: dict[str, Any]) -> str:

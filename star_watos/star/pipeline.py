@@ -117,10 +117,7 @@ def _stretches(layer: Layer, stages: Stages) -> list[tuple[Column, list[Step]]]:
     steps = _steps(layer, stages)
     each = [(weight[m], [_at(step, m) for step in steps]) for m in range(len(weight))]
     middle = [
-        Step(
-            np.add.reduce(s.work_s, axis=0) * np.maximum(heads - 2, 0.0), s.first_s[0], s.last_s[-1]
-        )
-        for s in steps
+        Step(sum(s.work_s) * np.maximum(heads - 2, 0.0), s.first_s[0], s.last_s[-1]) for s in steps
     ]
     last = [(w * (heads > 1), s) for w, s in each]
     return [*each, (np.maximum(heads - 2, 0.0), middle), *last]
@@ -135,26 +132,18 @@ def _steps(layer: Layer, stages: Stages) -> list[Step]:
 
     The first visit waits for its load; generation passes on a batch, loaded, made and stored.
     """
-    tiles, f = layer.tiles, layer.core.frequency_hz
+    weight, f = layer.tiles.weight, layer.core.frequency_hz
     visits = layer.passes * (1.0 if layer.flow.isolated else layer.visits.count)
     loads = [stage.dram.seconds for stage in stages]
     times = [stage.cycles / f for stage in stages]
-    zero = 0.0 * tiles.weight * times[3] * visits * loads[3]
-
-    def whole(time: Column) -> Column:
-        return tiles.weight * time + zero
-
-    predict, sort, _, attend = (
-        Step(whole(t), t / visits + zero, t / visits + zero) for t in times
-    )
-    made_s = _batch_seconds(layer, times[2] + loads[2])
-    rows_s = loads[3] / visits
-    generate = Step(_generated(layer, times[2]) + zero, made_s + rows_s + zero, zero)
+    nothing = 0.0 * weight
+    predict, sort, _, attend = (Step(weight * t, t / visits, t / visits) for t in times)
+    passed_on = _batch_seconds(layer, times[2] + loads[2]) + loads[3] / visits
     return [
-        Step(whole(sum(loads)), loads[0] / visits + zero, zero),
+        Step(weight * sum(loads), loads[0] / visits, nothing),
         predict,
         sort,
-        generate,
+        Step(_generated(layer, times[2]), passed_on, nothing),
         attend,
     ]
 

@@ -56,9 +56,12 @@ class QueryTiles:
         return cls(weight, whole, rows, seen, new)
 
     def total(self, of_a_tile: Column) -> Column:
-        """Sum over all query tiles of a head: [tiles, ...] -> [...]."""
-        summed: Column = np.add.reduce(self.weight * of_a_tile, axis=0)
-        return summed
+        """Sum over all query tiles of a head: [tiles, ...] -> [...].
+
+        One after the other, so that a number and a column are summed in the same order.
+        """
+        first, *others = self.weight * of_a_tile
+        return sum(others, start=first)
 
 
 def _places(
