@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from star_watos.cli import common
+from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.star import AttentionTask, Dataflow, TaskRun
 
 CoreName = Annotated[str, typer.Argument(help="Shipped name or path of a core.")]
-SeqLen = Annotated[
-    str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")
-]
+SeqLen = Annotated[str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")]
 Queries = Annotated[
     str | None, typer.Option(metavar="TOKENS", help="Queries: of a chunk, or at the end.")
 ]
@@ -56,7 +55,7 @@ def add_simulate(app: typer.Typer) -> None:
     """Give `app` the command `simulate`."""
 
     @app.command()
-    def simulate(  # noqa: PLR0913 (one parameter an option)
+    def simulate(
         core: CoreName = "star_28nm",
         seq_len: SeqLen = "128k",
         queries: Queries = None,
@@ -85,7 +84,7 @@ def add_simulate(app: typer.Typer) -> None:
 
         how = common.choice("--fidelity", fidelity, Fidelity)
         if trace is not None and how is not Fidelity.EVENT:
-            raise common.InputError.of("--trace", "is of the event simulation: --fidelity event")
+            raise InputError.of("--trace", "is of the event simulation: --fidelity event")
         design = load(Core, core, "configs/cores", overrides or [])
         fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
         task = _task(fields | {"phase": phase}, sparsity, _ratios(keep_ratio, kv_ratio))
@@ -120,7 +119,7 @@ def _dataflow(given: dict[str, str | None]) -> "Dataflow":
     """Return STAR's dataflow with what the options change; what they imply is said."""
     from star_watos.star import Dataflow
 
-    kinds = {option.name: option.type for option in options(Dataflow)}
+    kinds: dict[str, Any] = {option.name: option.type for option in options(Dataflow)}
     chosen = {
         name: common.choice(f"--{name}", value, kinds[name])
         for name, value in given.items()

@@ -172,8 +172,8 @@ def on_core(core: Core, work: AttentionWork) -> Run:
         found = simulate(core, work, flow=FLOWS[variant])
         if isinstance(found, Overflow):
             return None
-        figures = (float(found.metrics[n]) for n in ("latency_s", "energy_j", "dram_bytes"))
         bound: Any = found.latency.bound
-        return Metrics(*figures, bound.value)
+        figures = {n: float(found.metrics[n]) for n in ("latency_s", "energy_j", "dram_bytes")}
+        return Metrics(**figures, bound=bound.value)
 
     return run

@@ -60,8 +60,10 @@ def buffer_needs(layer: Layer) -> tuple[Need, ...]:
 
 
 def batch_tokens(layer: Layer) -> Column:
-    """Tokens whose K and V are generated while the weights stream once: what the token SRAM has
-    left holds, and no less than the array takes at once."""
+    """Tokens whose K and V are generated while the weights stream once.
+
+    As many as what is left of the token SRAM holds, and no fewer than the array takes at once.
+    """
     left = layer.core.token.capacity_bytes - token_need(layer)
     return np.maximum(np.floor(left / layer.work.d_model), layer.core.kv_columns)
 

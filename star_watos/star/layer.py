@@ -56,9 +56,7 @@ class Layer:
     widths: Widths
 
     @classmethod
-    def of(
-        cls, core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR
-    ) -> "Layer":
+    def of(cls, core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR) -> "Layer":
         """Put a workload on a core; all arguments may hold columns of equal length."""
         work = work if flow.predicts else work.dense()
         beside = core.each(work.beside) if np.ndim(work.n_layers) else core

@@ -59,7 +59,8 @@ def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
     ends: list[Column] = [0.0] * len(stretches[0][1])
     for weight, steps in stretches:
         there = np.asarray(weight) > 0
-        passed, ended = 0.0, 0.0
+        passed: Column = 0.0
+        ended: Column = 0.0
         for s, step in enumerate(steps):
             begin = np.maximum(ends[s], passed)
             end = np.maximum(begin + step.work_s, ended + step.last_s)
@@ -117,14 +118,19 @@ def _stretches(layer: Layer, stages: Stages) -> list[tuple[Column, list[Step]]]:
     steps = _steps(layer, stages)
     each = [(weight[m], [_at(step, m) for step in steps]) for m in range(len(weight))]
     middle = [
-        Step(sum(s.work_s) * np.maximum(heads - 2, 0.0), s.first_s[0], s.last_s[-1]) for s in steps
+        Step(sum(np.asarray(s.work_s)) * np.maximum(heads - 2, 0.0), *_edges(s)) for s in steps
     ]
     last = [(w * (heads > 1), s) for w, s in each]
     return [*each, (np.maximum(heads - 2, 0.0), middle), *last]
 
 
 def _at(step: Step, m: int) -> Step:
-    return Step(*(part[m] for part in step))
+    return Step(*(np.asarray(part)[m] for part in step))
+
+
+def _edges(step: Step) -> tuple[Column, Column]:
+    """Return the first visit of the first query tile, and the last of the last."""
+    return np.asarray(step.first_s)[0], np.asarray(step.last_s)[-1]
 
 
 def _steps(layer: Layer, stages: Stages) -> list[Step]:

@@ -43,11 +43,18 @@ def _scaled(ratios: Ratios, factors: Iterable[float], least: float) -> Ratios:
     >>> _scaled(Ratios(0.1, 0.25, 0.75), (0.5, 1.0, 2.0, 2.0), 1 / 8)[:3]
     (0.125, 0.25, 1.0)
     """
-    scaled = (
-        None if ratio is None else min(max(ratio * factor, least), 1.0)
-        for ratio, factor in zip(ratios, factors, strict=True)
+    keep, kv, load, together = factors
+
+    def within(ratio: float) -> float:
+        return min(max(ratio, least), 1.0)
+
+    group = ratios.group_load_ratio
+    return Ratios(
+        within(ratios.keep_ratio * keep),
+        within(ratios.kv_ratio * kv),
+        within(ratios.load_ratio * load),
+        None if group is None else within(group * together),
     )
-    return Ratios(*scaled)
 
 
 def mean(layers: Iterable[Ratios]) -> Ratios:
@@ -58,12 +65,14 @@ def mean(layers: Iterable[Ratios]) -> Ratios:
     """
     groups = Counter(layers)
     weights = [count / groups.total() for count in groups.values()]
-    columns = zip(*groups, strict=True)
-    return Ratios(*(_weighted(weights, column) for column in columns))
 
+    def weighted(column: Iterable[float]) -> float:
+        return sum(w * r for w, r in zip(weights, column, strict=True))
 
-def _weighted(weights: list[float], column: tuple[float | None, ...]) -> float | None:
-    known = [ratio for ratio in column if ratio is not None]
-    if len(known) < len(column):
-        return None
-    return sum(w * r for w, r in zip(weights, known, strict=True))
+    together = [r.group_load_ratio for r in groups if r.group_load_ratio is not None]
+    return Ratios(
+        weighted(r.keep_ratio for r in groups),
+        weighted(r.kv_ratio for r in groups),
+        weighted(r.load_ratio for r in groups),
+        weighted(together) if len(together) == len(groups) else None,
+    )

@@ -1,7 +1,7 @@
 """What the formulas need of a core: numbers, or columns of designs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -145,7 +145,7 @@ class Resources:
 
 def _each(part: Any, change: Callable[[Column], Column]) -> Any:  # noqa: ANN401 (of one kind)
     """Return a dataclass of numbers with each changed; nested ones likewise."""
-    if not is_dataclass(part):
+    if isinstance(part, float | int | np.ndarray):
         return change(part)
     changed = {f.name: _each(getattr(part, f.name), change) for f in fields(part)}
     return type(part)(**changed)
@@ -154,7 +154,7 @@ def _each(part: Any, change: Callable[[Column], Column]) -> Any:  # noqa: ANN401
 def _stacked(parts: Sequence[Any]) -> Any:  # noqa: ANN401 (a dataclass of the same kind)
     """Return dataclasses of numbers as one of columns; nested ones likewise."""
     first = parts[0]
-    if not is_dataclass(first):
+    if isinstance(first, float | int | np.ndarray):
         return np.array(parts, dtype=np.float64)
     columns = {f.name: _stacked([getattr(p, f.name) for p in parts]) for f in fields(first)}
     return type(first)(**columns)

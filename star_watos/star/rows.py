@@ -60,13 +60,12 @@ class QueryTiles:
 
         One after the other, so that a number and a column are summed in the same order.
         """
-        first, *others = self.weight * of_a_tile
-        return sum(others, start=first)
+        first, *others = np.asarray(self.weight * of_a_tile)
+        summed: Column = sum(others, start=first)
+        return summed
 
 
-def _places(
-    count: NDArray[np.float64], ndim: int
-) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _places(count: NDArray[np.float64], ndim: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return index, weight and wholeness of the tiles that stand for `count` of them.
 
     >>> index, weight, _ = _places(np.asarray(26.0), 0)

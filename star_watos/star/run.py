@@ -60,8 +60,10 @@ def run_task(
     *,
     banded: bool = True,
 ) -> TaskRun | Overflow:
-    """Run `task` on `core` at `key_tile`, or at the best tile; `banded` says what is assumed of
-    ratios beyond the length at which they were measured."""
+    """Run `task` on `core` at `key_tile`, or at the best tile.
+
+    `banded` says what is assumed of ratios beyond the length at which they were measured.
+    """
     model = task.load()
     work = task.work(model)
     result = simulate(core, work, key_tile, flow)

@@ -65,13 +65,16 @@ def sensitivity(result: Evaluation, tiles: Tile) -> list[Change]:
 def _doubled(core: Resources) -> tuple[list[str], list[Resources]]:
     """Return the changed resources by name, and the core with each of them."""
     designs = {
-        name: replace(core, **{field: FACTOR * getattr(core, field)})
-        for name, field in ARRAYS.items()
+        name: _with(core, field, FACTOR * getattr(core, field)) for name, field in ARRAYS.items()
     }
     for name in SRAMS:
         sram: Buffer = getattr(core, name)
         more = replace(sram, capacity_bytes=FACTOR * sram.capacity_bytes)
         wider = replace(sram, banks=FACTOR * sram.banks)
-        designs[f"sram.{name}.capacity"] = replace(core, **{name: more})
-        designs[f"sram.{name}.banks"] = replace(core, **{name: wider})
+        designs[f"sram.{name}.capacity"] = _with(core, name, more)
+        designs[f"sram.{name}.banks"] = _with(core, name, wider)
     return list(designs), list(designs.values())
+
+
+def _with(core: Resources, field: str, value: Any) -> Resources:  # noqa: ANN401 (that field's)
+    return replace(core, **{field: value})

@@ -42,9 +42,7 @@ class Evaluation:
         return replace(self, latency=time, energy=joules, metrics=metrics)
 
 
-def evaluate(
-    core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR
-) -> Evaluation:
+def evaluate(core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR) -> Evaluation:
     """Evaluate designs on `work`; numbers and columns of equal length serve alike."""
     layer = Layer.of(core, work, tile, flow)
     stages = all_stages(layer)
@@ -86,8 +84,11 @@ def _metrics(
 
 
 def legal_tiles(core: Core, work: AttentionWork, keys: int | None = None) -> Tile:
-    """Tiles worth trying, as columns: `keys`, or all whole multiples of the predictor's columns up
-    to the sequence, each with every number of query heads that divides those of a K/V head."""
+    """Tiles worth trying, as columns.
+
+    Of `keys`, or of all whole multiples of the predictor's columns up to the sequence, each with
+    every number of query heads that divides those of a K/V head.
+    """
     columns = core.dlzs.columns
     most = max(1, min(MAX_TILES, -(-int(np.max(work.seq_len)) // columns)))
     widths = np.arange(1, most + 1, dtype=np.float64) * columns if keys is None else [float(keys)]
@@ -99,9 +100,9 @@ def legal_tiles(core: Core, work: AttentionWork, keys: int | None = None) -> Til
 def simulate(
     core: Core, work: AttentionWork, key_tile: int | None = None, flow: Dataflow = STAR
 ) -> Evaluation | Overflow:
-    """Return the figures of the tile of least latency (then energy) that fits, of `key_tile` keys
-    if told.
+    """Return the figures of the tile of least latency, then energy, that fits.
 
+    The tile is of `key_tile` keys if told, and of any legal number if not.
     What does not fit is returned as the `Overflow` of its worst need.
     """
     resources, tiles = Resources.of(core), legal_tiles(core, work, key_tile)

@@ -101,7 +101,6 @@ class AttentionTask(Spec):
         """Return the counts that the formulas take, equal layers (and chunks) as one group."""
         layers = Counter(self.ratios(model, exponent))
         groups = [(r, n, ends) for r, n in layers.items() for ends in self._chunks()]
-        keep, kv, load = (_column(r[i] for r, _, _ in groups) for i in range(3))
         together = [r.group_load_ratio for r, _, _ in groups]
         ends = _column(end for _, _, (_, end) in groups)
         starts = _column(start for _, _, (start, _) in groups)
@@ -114,9 +113,9 @@ class AttentionTask(Spec):
             head_dim=float(model.head_dim),
             seq_len=ends,
             q_len=ends - starts,
-            keep_ratio=keep,
-            kv_ratio=kv,
-            load_ratio=load,
+            keep_ratio=_column(r.keep_ratio for r, _, _ in groups),
+            kv_ratio=_column(r.kv_ratio for r, _, _ in groups),
+            load_ratio=_column(r.load_ratio for r, _, _ in groups),
             load_rows=float(measured.query_tile if measured else QUERY_TILE),
             group_load_ratio=None if None in together else _column(t or 0.0 for t in together),
             group_heads=float((measured and measured.group_heads) or 1),

@@ -71,12 +71,15 @@ def _other_bytes(layer: Layer) -> Column:
 
 
 def _traffic(layer: Layer, row_bytes: Column) -> Traffic:
-    """Bytes at the temporary SRAM: rows are written once, and read by each head that loads them."""
+    """Bytes at the temporary SRAM: rows are written once, and read by each head that loads them.
+
+    Rows loaded in order are not held: they pass to the array as they come.
+    """
     work, rows, heads = layer.work, layer.tiles.rows, layer.tile.heads
     alone, together = work.loaded_share(rows), work.loaded_share(rows, heads)
     reads = np.maximum(heads * alone / together, 1.0)
+    held = row_bytes if layer.flow.schedule is Schedule.RASS else 0.0 * row_bytes
     ids = layer.group * rows * layer.visits.kept * ID_BYTES * layer.flow.predicts
     return Traffic(
-        temp_read=over_layer(layer, row_bytes * reads + ids),
-        temp_write=over_layer(layer, row_bytes + ids),
+        temp_read=over_layer(layer, held * reads + ids), temp_write=over_layer(layer, held + ids)
     )
