@@ -37,6 +37,8 @@ class Head:
     batches: Batches
     needs: Ints
     """Batches that hold the tokens of a visit: that many of the first, [visits]."""
+    pass_visits: int
+    """Visits of one pass."""
 
     @property
     def n_visits(self) -> int:
@@ -141,4 +143,5 @@ def head_tasks(machine: Machine, blocks: KeyBlocks, choice: Choice) -> Head:
         again = joined(parts(machine, blocks, choice, first=False))
         passes += [again] * (machine.layer.passes - 1)
     visits = joined(passes)
-    return Head(visits, _batches(machine, first.new), _needs(machine, visits, first))
+    needs = _needs(machine, visits, first)
+    return Head(visits, _batches(machine, first.new), needs, first.new.size)

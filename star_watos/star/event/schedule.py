@@ -91,8 +91,8 @@ class _Play:
         seconds = np.concatenate([part[SECONDS] for part in parts])
         return Line(self.heap, kind, seconds * self.machine.core.frequency_hz)
 
-    def run(self) -> None:
-        """Play until nothing is to come."""
+    def run(self, n_attended: int) -> None:
+        """Play until so many visits are attended to, or nothing is to come."""
         if not self.machine.flow.predicts:
             for line in (self.predict, self.sort, self.front, self.identify):
                 line.skip()
@@ -101,7 +101,7 @@ class _Play:
         self.next_front(0.0)
         self.next_front(0.0)
         heap, handlers = self.heap, self.handlers
-        while heap:
+        while heap and self.attend.done < n_attended:
             now, kind = heappop(heap)
             handlers[kind](now)
 
@@ -234,10 +234,13 @@ class _Play:
         self.next_predict(now)
 
 
-def play(machine: Machine, heads: list[Head]) -> Played:
-    """Play out K/V heads of one layer, one after the other through the pipeline."""
+def play(machine: Machine, heads: list[Head], first: int | None = None) -> Played:
+    """Play out K/V heads of one layer, one after the other through the pipeline.
+
+    Stops as soon as the `first` visits are attended to; what has begun by then has an end too.
+    """
     run = _Play(machine, heads)
-    run.run()
+    run.run(run.attend.size if first is None else first)
     stages = {
         "predict": run.predict, "sort": run.sort, "kv_generation": run.generate,
         "attention": run.attend,
