@@ -1,7 +1,7 @@
 """How a core goes about attention: the choices an ablation changes, one at a time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -145,3 +145,5 @@ class Tile:
     """Keys of a tile, Bc."""
     heads: Column = 1.0
     """Query heads of one K/V head that share what a tile loads; divides their number."""
+    by_layer: bool = field(default=False, kw_only=True)
+    """Whether each group of layers has its own, along the last axis: [..., groups]."""

@@ -6,6 +6,7 @@ Double buffers throughout; `docs/star_model.md`, "Fit".
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.star.dataflow import Attention
@@ -48,15 +49,30 @@ def temp_need(layer: Layer) -> Column:
     return 2 * core.queries * scores * layer.flow.predicts + rows
 
 
+def layer_needs(layer: Layer) -> tuple[Need, ...]:
+    """Return what each SRAM must hold, in a layer of each group."""
+    core = layer.core
+    return (
+        Need("query and key tiles in token SRAM", token_need(layer), core.token.capacity_bytes),
+        Need("weight slices in weight SRAM", weight_need(layer), core.weight.capacity_bytes),
+        Need("score tile in temp SRAM", temp_need(layer), core.temp.capacity_bytes),
+    )
+
+
 def buffer_needs(layer: Layer) -> tuple[Need, ...]:
     """Return what each SRAM must hold, in the layer that needs most."""
-    core, most = layer.design, layer.work.most
-    token, weight, temp = (most(f(layer)) for f in (token_need, weight_need, temp_need))
-    return (
-        Need("query and key tiles in token SRAM", token, core.token.capacity_bytes),
-        Need("weight slices in weight SRAM", weight, core.weight.capacity_bytes),
-        Need("score tile in temp SRAM", temp, core.temp.capacity_bytes),
+    most = layer.work.most
+    return tuple(
+        Need(name, most(need_bytes), most(have_bytes))
+        for name, need_bytes, have_bytes in layer_needs(layer)
     )
+
+
+def all_fit(needs: tuple[Need, ...]) -> "bool | NDArray[np.bool_]":
+    """Whether there is as much as is needed, of everything."""
+    fitting = (np.asarray(need.need_bytes <= need.have_bytes) for need in needs)
+    fits: NDArray[np.bool_] = np.logical_and.reduce(np.broadcast_arrays(*fitting))
+    return fits
 
 
 def batch_tokens(layer: Layer) -> Column:

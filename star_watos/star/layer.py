@@ -60,7 +60,8 @@ class Layer:
         """Put a workload on a core; all arguments may hold columns of equal length."""
         work = work if flow.predicts else work.dense()
         beside = core.each(work.beside) if np.ndim(work.n_layers) else core
-        tile = Tile(work.beside(tile.keys), work.beside(tile.heads))
+        if not tile.by_layer:
+            tile = Tile(work.beside(tile.keys), work.beside(tile.heads))
         columns = (tile.keys, tile.heads, beside.queries, beside.frequency_hz, work.n_layers)
         tiles = QueryTiles.of(beside.queries, work, max(np.ndim(c) for c in columns))
         visits = Visits.of(beside, work, tile, flow, tiles)

@@ -108,35 +108,33 @@ class Energy:
     of the SRAMs belong to no stage.
     """
 
+    layer_j: dict[str, Column]
+    """By block, of one layer of each group, [..., groups]."""
     blocks_j: dict[str, Column]
     stages_j: dict[str, Column]
 
 
 def energy(layer: Layer, stages: Stages, time: Latency) -> Energy:
     """Energy of all layers: arrays, SRAM accesses and leakage, controller, interface, DRAM."""
-    core, work, costs = layer.design, layer.work, layer.design.costs
-    arrays = array_j(layer, stages, time.group_s / work.n_layers)
-    named, blocks = list(zip(Stages._fields, stages, strict=True)), srams(layer.core)
+    core, work, costs = layer.core, layer.work, layer.core.costs
+    layer_s = time.group_s / work.n_layers
+    arrays, blocks = array_j(layer, stages, layer_s), srams(core)
+    named = list(zip(Stages._fields, stages, strict=True))
     access = {name: sram_access_j(blocks, stage) for name, stage in named}
     dram = {name: over_layer(layer, stage.dram.moved_bytes) for name, stage in named}
-    leakage_w = sum(block.banks * block.bank.leakage_w for block in srams(core))
+    leakage_w = sum(block.banks * block.bank.leakage_w for block in blocks)
     lanes_w = core.queries * costs.controller_lane.energy_j * core.frequency_hz
-    dram_bytes = work.total(sum(dram.values()))
     device, interface = costs.dram_j_per_byte, costs.interface_j_per_byte
-    return Energy(
-        blocks_j={
-            "dlzs": work.total(arrays["predict"]),
-            "sads": work.total(arrays["sort"]),
-            "kv_generation": work.total(arrays["kv_generation"]),
-            "sufa": work.total(arrays["attention"]),
-            "sram": work.total(sum(access.values())) + leakage_w * time.total_s,
-            "controller": lanes_w * time.total_s,
-            "interface": interface * dram_bytes,
-            "dram": device * dram_bytes,
-        },
-        stages_j={
-            name: work.total(arrays[name] + access[name])
-            + (device + interface) * work.total(dram[name])
-            for name in Stages._fields
-        },
-    )
+    layer_j = {
+        "dlzs": arrays["predict"],
+        "sads": arrays["sort"],
+        "kv_generation": arrays["kv_generation"],
+        "sufa": arrays["attention"],
+        "sram": sum(access.values()) + leakage_w * layer_s,
+        "controller": lanes_w * layer_s,
+        "interface": interface * sum(dram.values()),
+        "dram": device * sum(dram.values()),
+    }
+    moving = device + interface
+    stages_j = {n: work.total(arrays[n] + access[n] + moving * dram[n]) for n in Stages._fields}
+    return Energy(layer_j, {name: work.total(joules) for name, joules in layer_j.items()}, stages_j)

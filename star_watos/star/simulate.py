@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Column, Overflow
 from star_watos.star.core import Core
 from star_watos.star.dataflow import STAR, Dataflow, Tile
-from star_watos.star.fit import Need, buffer_needs
+from star_watos.star.fit import Need, all_fit, buffer_needs, layer_needs
 from star_watos.star.layer import Layer
 from star_watos.star.pipeline import Latency, latency
 from star_watos.star.resources import Resources
@@ -41,6 +41,26 @@ class Evaluation:
         metrics = _metrics(self.layer, self.stages, time, joules, self.areas_mm2)
         return replace(self, latency=time, energy=joules, metrics=metrics)
 
+    def by_layer(self) -> dict[str, Column]:
+        """Return what adds up over layers, of all layers of each group: [..., groups].
+
+        Every metric but the area follows from these sums. So a tile can be chosen for each layer
+        without evaluating their combinations.
+        """
+        blocks, dram = self.energy.layer_j, (s.dram.moved_bytes for s in self.stages)
+        each = {
+            "energy_j": sum(blocks.values()),
+            "core_energy_j": sum(blocks[block] for block in CORE_BLOCKS),
+            "dram_bytes": sum(over_layer(self.layer, moved) for moved in dram),
+            "ops": sum(s.ops for s in self.stages),
+        }
+        counted = {name: value * self.layer.work.n_layers for name, value in each.items()}
+        return {"latency_s": self.latency.group_s, **counted}
+
+    def fits_by_layer(self) -> "bool | NDArray[np.bool_]":
+        """Whether the tile fits in a layer of each group, [..., groups]."""
+        return all_fit(layer_needs(self.layer))
+
 
 def evaluate(core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR) -> Evaluation:
     """Evaluate designs on `work`; numbers and columns of equal length serve alike."""
@@ -49,11 +69,8 @@ def evaluate(core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = 
     time = latency(layer, stages)
     joules, areas = energy(layer, stages, time), area_mm2(core, flow)
     needs = buffer_needs(layer)
-    fits = np.logical_and.reduce(
-        np.broadcast_arrays(*(need.need_bytes <= need.have_bytes for need in needs))
-    )
     metrics = _metrics(layer, stages, time, joules, areas)
-    return Evaluation(layer, fits, needs, stages, time, joules, areas, metrics)
+    return Evaluation(layer, all_fit(needs), needs, stages, time, joules, areas, metrics)
 
 
 def _metrics(
