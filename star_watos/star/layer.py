@@ -1,6 +1,7 @@
 """One layer on one core: everything that the formulas of its stages start from."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -40,7 +41,7 @@ WIDTHS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layer:
     """A layer's work on a core in tiles of one size, under one dataflow."""
 
@@ -51,9 +52,6 @@ class Layer:
     work: AttentionWork
     tile: Tile
     flow: Dataflow
-    tiles: QueryTiles
-    visits: Visits
-    widths: Widths
 
     @classmethod
     def of(cls, core: Resources, work: AttentionWork, tile: Tile, flow: Dataflow = STAR) -> "Layer":
@@ -62,10 +60,24 @@ class Layer:
         beside = core.each(work.beside) if np.ndim(work.n_layers) else core
         if not tile.by_layer:
             tile = Tile(work.beside(tile.keys), work.beside(tile.heads))
-        columns = (tile.keys, tile.heads, beside.queries, beside.frequency_hz, work.n_layers)
-        tiles = QueryTiles.of(beside.queries, work, max(np.ndim(c) for c in columns))
-        visits = Visits.of(beside, work, tile, flow, tiles)
-        return cls(core, beside, work, tile, flow, tiles, visits, WIDTHS[flow.predictor])
+        return cls(core, beside, work, tile, flow)
+
+    @cached_property
+    def tiles(self) -> QueryTiles:
+        """Query tiles that stand for all; not needed to know whether something fits."""
+        core, tile, work = self.core, self.tile, self.work
+        columns = (tile.keys, tile.heads, core.queries, core.frequency_hz, work.n_layers)
+        return QueryTiles.of(core.queries, work, max(np.ndim(c) for c in columns))
+
+    @cached_property
+    def visits(self) -> Visits:
+        """What their queries keep of each key tile."""
+        return Visits.of(self.core, self.work, self.tile, self.flow, self.tiles)
+
+    @property
+    def widths(self) -> Widths:
+        """Bytes of what the predictor works on."""
+        return WIDTHS[self.flow.predictor]
 
     @property
     def group(self) -> Column:

@@ -53,6 +53,7 @@ class Evaluation:
             "core_energy_j": sum(blocks[block] for block in CORE_BLOCKS),
             "dram_bytes": sum(over_layer(self.layer, moved) for moved in dram),
             "ops": sum(s.ops for s in self.stages),
+            "mac_ops": self.stages.kv_generation.ops + self.stages.attention.ops,
         }
         counted = {name: value * self.layer.work.n_layers for name, value in each.items()}
         return {"latency_s": self.latency.group_s, **counted}
