@@ -13,6 +13,7 @@ import pytest
 from star_watos.cli.star import app as star
 from star_watos.cli.watos import app as watos
 from star_watos.errors import InputError
+from star_watos.units import show
 
 BIN = Path(sys.executable).parent
 HEAVY = ("numpy", "pydantic", "yaml", "optuna", "pandas", "moocore", "matplotlib")
@@ -28,6 +29,21 @@ STAR_METRICS = {
     "dram_bytes",
     "utilization",
 }
+STAR_DOCUMENT = {
+    "schema",
+    "design",
+    "workload",
+    "metrics",
+    "stages",
+    "memory_s",
+    "area_mm2",
+    "power_w",
+    "energy_j",
+    "bound",
+    "sensitivity",
+    "event",
+}
+STAR_STAGE = {"latency_s", "stall_s", "energy_j", "ops", "dram_bytes", "utilization"}
 WATOS_METRICS = {
     "iteration_s",
     "tokens_per_s",
@@ -152,22 +168,48 @@ def test_a_command_loads_no_more_than_it_needs(argv, heavy):
 def test_star_simulate_prints_one_json_document(run):
     code, out, err = run(star, "simulate", "--json")
     assert code == 0
-    assert err == (
-        "note: keep ratio 0.074 was measured up to 4,096 tokens; at 131,072 tokens 32^0 times that "
-        "is used, 0.074. Exponents from -1 to 0 give 0.002312 to 0.074 and a latency of 283.7 s "
-        "to 722.7 s\n"
-    )
     document = strict(out)
+    assert set(document) == STAR_DOCUMENT
     assert document["schema"] == "star-simulate/1"
     assert document["workload"]["seq_len"] == 131_072
+    assert document["workload"]["phase"] == "prefill"
     assert {"model", "seq_len", "keep_ratio"} <= set(document["workload"])
     assert set(document["metrics"]) >= STAR_METRICS
+    assert document["bound"] in {"compute", "sram", "dram", "noc", "predict", "sort"}
+    fast, slow = document["workload"]["extrapolation"]["latency_s_band"]
+    assert slow == document["metrics"]["latency_s"]
+    assert err == (
+        "note: keep ratio 0.074 was measured up to 4,096 tokens; at 131,072 tokens 32^0 times that "
+        "is used, 0.074. Exponents from -1 to 0 give 0.002312 to 0.074 and a latency of "
+        f"{show(fast, 's')} to {show(slow, 's')}\n"
+    )
+
+
+def test_parts_of_a_core_add_up_in_json(run):
+    document = strict(run(star, "simulate", "--json", "--seq-len", "4k")[1])
+    metrics = document["metrics"]
     assert list(document["stages"]) == ["predict", "sort", "kv_generation", "attention"]
     for stage in document["stages"].values():
-        assert set(stage) == {"latency_s", "energy_j", "ops", "dram_bytes", "utilization"}
-    assert document["bound"] in {"compute", "sram", "dram", "noc", "predict", "sort"}
+        assert set(stage) == STAR_STAGE
+        assert stage["latency_s"] + stage["stall_s"] == pytest.approx(metrics["latency_s"])
+        assert stage["utilization"] == pytest.approx(stage["latency_s"] / metrics["latency_s"])
     for total, blocks in (("area_mm2", "area_mm2"), ("power_w", "power_w"), ("energy_j",) * 2):
-        assert sum(document[blocks].values()) == pytest.approx(document["metrics"][total])
+        assert sum(document[blocks].values()) == pytest.approx(metrics[total])
+    moved = sum(stage["dram_bytes"] for stage in document["stages"].values())
+    assert moved == pytest.approx(metrics["dram_bytes"])
+    assert set(document["memory_s"]) == {"token", "weight", "temp", "dram"}
+    assert document["event"] is None
+
+
+def test_changes_of_a_core_are_sorted_in_json(run):
+    document = strict(run(star, "simulate", "--json", "--seq-len", "4k")[1])
+    changes = document["sensitivity"]
+    for change in changes:
+        assert set(change) == {"resource", "factor", "latency", "energy", "area"}
+        assert change["factor"] == 2
+    latencies = [change["latency"] for change in changes]
+    assert latencies == sorted(latencies)
+    assert len({change["resource"] for change in changes}) == len(changes)
 
 
 def test_watos_simulate_prints_one_json_document(run):
@@ -491,7 +533,7 @@ def test_letters_that_the_terminal_lacks_are_written_out(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     result = outside("star", "simulate", "--set", "name=é", cwd=tmp_path, env=environment)
     assert result.returncode == 0
-    assert result.stdout.startswith("\\xe9, llama2_7b")
+    assert result.stdout.startswith("\\xe9 (dlzs, sads, sufa, rass, cross-stage), llama2_7b")
 
 
 @pytest.mark.parametrize(

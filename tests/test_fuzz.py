@@ -1,9 +1,11 @@
 """Damaged files are refused in one line a mistake; whatever is accepted can be simulated."""
 
 import copy
+import itertools
 import json
 import random
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -13,9 +15,8 @@ from star_watos.explore.candidates import load_sweep
 from star_watos.explore.star import CoreExploration
 from star_watos.explore.watos import WaferExploration
 from star_watos.spec import InputError, parse, root, validate
-from star_watos.star import AttentionTask, Core, Sparsity
+from star_watos.star import AttentionTask, Core, Dataflow, Sparsity, run_task
 from star_watos.star import document as core_document
-from star_watos.star import simulate as simulate_core
 from star_watos.technology.core import CoreTechnology
 from star_watos.technology.wafer import WaferTechnology
 from star_watos.watos import Training, Wafer
@@ -218,13 +219,21 @@ def assert_finite(document):
         assert value >= 0, name
 
 
+def flows():
+    """Return every dataflow that a core could have."""
+    for choice in itertools.product(*(field.type for field in fields(Dataflow))):
+        flow = accepted(Dataflow, *choice)
+        if flow is not None:
+            yield flow
+
+
 @pytest.mark.filterwarnings("error")
 def test_every_accepted_core_simulates():
     """Or does not fit; nothing overflows, and no figure is infinite, undefined or negative."""
     data = resolved("configs/cores/star_28nm.yaml", Core)
     profile = resolved("configs/sparsity/sofa_2pct.yaml", Sparsity)
     names, done = ("llama2_7b", "gpt3_175b", "mixtral_8x7b"), 0
-    models = {name: load_model(name) for name in names}
+    choices = list(flows())
     for seed in range(600):
         rng = chance(seed)
         text = json.dumps(rescaled(rng, data))
@@ -241,11 +250,11 @@ def test_every_accepted_core_simulates():
             "sparsity": profile | {"keep_ratio": keep, "kv_ratio": min(1.0, 2 * keep)},
         }
         task = AttentionTask.model_validate(given)
-        work = task.work(models[task.model])
+        tile, flow = rng.choice((None, None, 1, 7, 2**20)), rng.choice(choices)
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            result = simulate_core(core, work, rng.choice((None, None, 1, 7, 2**20)))
+            result = run_task(core, task, flow, tile, banded=False)
             if not isinstance(result, Overflow):
-                assert_finite(core_document(core, {}, work, result))
+                assert_finite(core_document(result))
                 done += 1
     assert done > 100
 

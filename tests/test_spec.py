@@ -305,11 +305,12 @@ def test_mistakes_in_a_referenced_file_are_placed_there(core_folder):
     assert said(load, Core, str(core), "configs/cores") == [
         f"{own}:1:1  technology.mac_int16: required, but missing",
         (
-            f"{own}:18:1  technology.mac: unknown field; allowed: node, idle_share, shift_pe, "
-            "sort_lane, mac_int16, softmax_lane, controller_lane, dram_energy, interface_energy"
+            f"{own}:21:1  technology.mac: unknown field; allowed: node, idle_share, shift_pe, "
+            "mac_int4, sort_lane, mac_int16, softmax_lane, controller_lane, dram_energy, "
+            "interface_energy"
         ),
         (
-            f"{own}:27:15  technology.dram_energy.value: expected a number and one of mJ/B, uJ/B, "
+            f"{own}:30:15  technology.dram_energy.value: expected a number and one of mJ/B, uJ/B, "
             "nJ/B, pJ/B, fJ/B, mJ/bit, uJ/bit, nJ/bit, pJ/bit, fJ/bit, got '3.92 pj/bit'"
         ),
     ]
