@@ -12,7 +12,7 @@ def document(run: TaskRun) -> dict[str, Any]:
     """Return the JSON document `star-simulate/1` of a run."""
     result = run.result
     time_s = float(result.latency.total_s)
-    tile, flow = result.layer.tile, result.layer.flow
+    tile, flow = result.layer.chosen, result.layer.flow
     energy_j = {block: float(value) for block, value in result.energy.blocks_j.items()}
     chosen = {"key_tile": int(tile.keys), "heads_together": int(tile.heads)}
     return {

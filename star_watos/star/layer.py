@@ -50,7 +50,10 @@ class Layer:
     core: Resources
     """The same beside the groups of layers, as `tile` is; [..., 1] where there are groups."""
     work: AttentionWork
+    chosen: Tile
+    """As given."""
     tile: Tile
+    """The same beside the groups of layers."""
     flow: Dataflow
 
     @classmethod
@@ -58,9 +61,8 @@ class Layer:
         """Put a workload on a core; all arguments may hold columns of equal length."""
         work = work if flow.predicts else work.dense()
         beside = core.each(work.beside) if np.ndim(work.n_layers) else core
-        if not tile.by_layer:
-            tile = Tile(work.beside(tile.keys), work.beside(tile.heads))
-        return cls(core, beside, work, tile, flow)
+        each = Tile(work.beside(tile.keys), work.beside(tile.heads))
+        return cls(core, beside, work, tile, tile if tile.by_layer else each, flow)
 
     @cached_property
     def tiles(self) -> QueryTiles:

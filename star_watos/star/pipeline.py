@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Bound, Column, largest
 from star_watos.star.fit import batch_tokens
 from star_watos.star.layer import Layer
+from star_watos.star.ports import port_seconds, slowdowns
 from star_watos.star.stages import SRAM_NAMES, Stages
 from star_watos.star.stages.stage import over_layer
 
@@ -71,26 +72,16 @@ def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
 
 def memory_seconds(layer: Layer, stages: Stages) -> dict[str, Column]:
     """Seconds of one layer at each memory: bytes over bandwidth, and the DRAM's transfers."""
-    core = layer.core
-    totals = {
-        name: sum(
-            (getattr(s.traffic, f"{name}_read") + getattr(s.traffic, f"{name}_write"))
-            for s in stages
-        )
-        for name in SRAM_NAMES
-    }
-    seconds: dict[str, Column] = {
-        name: total / getattr(core, name).width_bytes / core.frequency_hz
-        for name, total in totals.items()
-    }
+    ports = port_seconds(layer, stages)
+    seconds: dict[str, Column] = {name: sum(ports[name].values()) for name in SRAM_NAMES}
     return seconds | {"dram": over_layer(layer, sum(s.dram.seconds for s in stages))}
 
 
 def latency(layer: Layer, stages: Stages) -> Latency:
     """Time of all layers when the tiles of a layer stream through the stages.
 
-    DRAM comes first in the row; an SRAM's ports work beside the stages and only limit the pace.
-    Layers follow one another.
+    DRAM comes first in the row; an SRAM's ports slow the stages that share them (`ports.py`), and
+    limit the pace. Layers follow one another.
     """
     work = layer.work
     memory = memory_seconds(layer, stages)
@@ -139,10 +130,11 @@ def _steps(layer: Layer, stages: Stages) -> list[Step]:
     The first visit waits for its load; generation passes on a batch, loaded, made and stored.
     """
     weight, f = layer.tiles.weight, layer.core.frequency_hz
-    visits = layer.passes * (1.0 if layer.flow.isolated else layer.visits.count)
-    loads = [stage.dram.seconds for stage in stages]
-    times = [stage.cycles / f for stage in stages]
     nothing = 0.0 * weight
+    visits = layer.passes * (1.0 + nothing if layer.flow.isolated else layer.visits.count)
+    loads = [stage.dram.seconds for stage in stages]
+    slow = slowdowns(layer, stages).values()
+    times = [stage.cycles / f * s for stage, s in zip(stages, slow, strict=True)]
     predict, sort, _, attend = (Step(weight * t, t / visits, t / visits) for t in times)
     passed_on = _batch_seconds(layer, times[2] + loads[2]) + loads[3] / visits
     return [

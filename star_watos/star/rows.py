@@ -2,7 +2,7 @@
 
 Everything about a query tile follows from how many keys it sees, which grows evenly from tile to
 tile. So a sum over all tiles is a weighted sum over a few: exactly where there are no more than
-`TILES`; else the first and the last, and the middles of equal stretches between them.
+`TILES`; else the first and the last, and the middles of stretches between them.
 
 Arrays have the tiles along their first axis, [tiles, ...], and everything else broadcasts.
 """
@@ -17,6 +17,9 @@ from star_watos.star.work import AttentionWork
 
 TILES = 8
 """Query tiles that stand for all."""
+
+BEFORE = 2
+"""Of which lie between the first and where sums bend."""
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +50,9 @@ class QueryTiles:
         """
         q, s = np.asarray(work.q_len, float), np.asarray(work.seq_len, float)
         count = np.ceil(q / queries)
-        index, weight, whole = _places(count, ndim)
+        # Where causal queries begin to see more than they keep, sums bend.
+        bend = (work.kept_per_row - (s - q)) / queries - 0.5 if work.causal else 0.0
+        index, weight, whole = _places(count, np.asarray(bend), ndim)
         last = np.where(index == count - 1, q - (count - 1) * queries, queries)
         rows = last + 0.0 * index
         seen = s - q + np.minimum((index + 1) * queries, q) if work.causal else s + 0.0 * index
@@ -65,19 +70,32 @@ class QueryTiles:
         return summed
 
 
-def _places(count: NDArray[np.float64], ndim: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+def _places(count: Floats, bend: Floats, ndim: int) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return index, weight and wholeness of the tiles that stand for `count` of them.
 
-    >>> index, weight, _ = _places(np.asarray(26.0), 0)
-    >>> index.tolist(), float(weight.sum())
-    ([0.0, 2.5, 6.5, 10.5, 14.5, 18.5, 22.5, 25.0], 26.0)
+    Between the first and the last, `BEFORE` equal stretches end at index `bend`, and the others,
+    equal among themselves, at the last: sums of what is straight on either side are exact.
+
+    >>> index, weight, _ = _places(np.asarray(26.0), np.asarray(8.5), 0)
+    >>> index.tolist()
+    [0.0, 2.5, 6.5, 10.5, 14.5, 18.5, 22.5, 25.0]
+    >>> float(weight.sum()), float((weight * index).sum()) == sum(range(26))
+    (26.0, True)
     """
     most = int(min(np.max(count), TILES))
     m = np.arange(most, dtype=np.float64).reshape(most, *(1,) * ndim)
     few = count <= most
-    stretch = (count - 2) / max(TILES - 2, 1)
-    middle = np.where(m == most - 1, count - 1, 0.5 + stretch * (m - 0.5))
+    start, end = 0.5, count - 1.5
+    bend = np.clip(bend, start, np.maximum(end, start))
+    before, after = (bend - start) / BEFORE, (end - bend) / (TILES - 2 - BEFORE)
+    early = m <= BEFORE
+    stretch = np.where(early, before, after)
+    middle = np.where(early, start + before * (m - 0.5), bend + after * (m - 0.5 - BEFORE))
     ends = (m == 0) | (m == most - 1)
-    index = np.where(few, np.minimum(m, count - 1), np.where(m == 0, 0.0, middle))
-    weight = np.where(few, np.where(m < count, 1.0, 0.0), np.where(ends, 1.0, stretch))
-    return index, weight, few | ends
+    index = np.where(ends, np.where(m == 0, 0.0, count - 1), middle)
+    weight = np.where(ends, 1.0, stretch)
+    return (
+        np.where(few, np.minimum(m, count - 1), index),
+        np.where(few, np.where(m < count, 1.0, 0.0), weight),
+        few | ends,
+    )

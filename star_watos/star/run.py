@@ -33,7 +33,7 @@ class TaskRun:
     def played(self) -> "TaskRun":
         """Return the run as the event simulation times it."""
         layer = self.result.layer
-        events = run_events(self.core, self.work, layer.tile, layer.flow)
+        events = run_events(self.core, layer.work, layer.chosen, layer.flow)
         return replace(
             self, result=self.result.at(self.result.latency.of(events.latency_s)), events=events
         )

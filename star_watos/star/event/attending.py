@@ -124,7 +124,8 @@ def attending(machine: Machine, visits: Visits) -> Floats:
     cycles = cycles + joins * (layer.head_dim + 1) / columns + visits.closes * layer.head_dim
     one, all_heads = (_union(machine, visits, h) for h in (1, layer.heads))
     reads = np.maximum(1.0, layer.heads * one / all_heads)
-    temp = 2 * identifier_bytes(machine, visits) + row_bytes(machine, visits) * (1 + reads)
+    held = row_bytes(machine, visits) * (machine.flow.schedule is Schedule.RASS)
+    temp = 2 * identifier_bytes(machine, visits) + held * (1 + reads)
     return stage(layer.heads * cycles, temp=temp)
 
 

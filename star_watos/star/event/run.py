@@ -126,13 +126,18 @@ def _ends(machine: Machine, n_tiles: int, limits: Limits) -> _Ends:
     return _Ends(_grown(cycles, sizes, limits.same), idle)
 
 
+def _check_length(machine: Machine) -> None:
+    """Refuse a K/V head whose visits cannot be listed in reasonable time."""
+    visits = int(key_tiles(machine).sum()) * machine.layer.passes
+    if visits > MOST_VISITS:
+        text = f"{visits:,} key tiles a K/V head are too many to play out (over {MOST_VISITS:,})"
+        raise InputError.of("seq_len", text)
+
+
 def _tiles_played(machine: Machine, limits: Limits) -> int:
     """Return how many query tiles of a head are played: all, or an even number of at most half."""
     tiles = key_tiles(machine)
     visits = int(tiles.sum()) * machine.layer.passes
-    if visits > MOST_VISITS:
-        text = f"{visits:,} key tiles a K/V head are too many to play out (over {MOST_VISITS:,})"
-        raise InputError.of("seq_len", text)
     played = tiles.size * limits.head_visits // (4 * visits) * 4
     played = max(played, limits.least_tiles)
     return played if played <= tiles.size // 2 and not machine.flow.isolated else int(tiles.size)
@@ -185,6 +190,8 @@ def run_events(
     """
     groups = layer_groups(work)
     machines = [Machine.of(core, group, tile, flow) for group in groups]
+    for machine in machines:
+        _check_length(machine)
     totals = [layer_totals(machine, key_tiles(machine).size) for machine in machines]
     ends = [_layer(*both, limits) for both in zip(machines, totals, strict=True)]
     layers = [float(group.n_layers) for group in groups]

@@ -1,26 +1,31 @@
 """The machine played out: one event after the other, until the last output is stored.
 
 Events are ends of tasks in the order of time; of the same instant, those of later stages first.
-What an end sets free starts at once, later stages first. The DMA and the ports serve first come
-first served, so that the end of a request is known when it is made: max(free, now) + duration.
-A visit costs about six events whatever the design is: nothing is iterated, nothing can fail to
-converge, and the order of service is the machine's own. Times are cycles.
+What an end sets free starts at once, later stages first; the channels of the DMA and the ports of
+the SRAMs are shared by what is at work (`servers.py`). A visit costs about a dozen events whatever
+the design is: nothing is iterated and nothing can fail to converge. Times are cycles.
 """
 
 from dataclasses import dataclass
-from heapq import heappop
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.star.event.head import Head
 from star_watos.star.event.machine import Machine
-from star_watos.star.event.servers import Array, Dma, Heap, Line, Ports, Span
+from star_watos.star.event.servers import Array, Channels, Line, Ports, Span
 from star_watos.star.event.tasks import CYCLES, SECONDS, Floats
 
-(_ATTENDED, _ROWS, _STORED, _GENERATED, _LOADED, _IDENTIFIED, _SORTED, _BACK, _OUT, _PREDICTED,
- _FRONT) = range(11)  # fmt: skip
+(_ATTENDED, _OUTPUT, _ROWS, _STORED, _GENERATED, _LOADED, _IDENTIFIED, _SORTED, _BACK, _OUT,
+ _PREDICTED, _KEYS, _FRONT) = range(13)  # fmt: skip
 """Kinds of events, later stages first."""
+
+HEADS_WAITING = 8
+"""K/V heads whose kept identifiers may wait in DRAM for their attention."""
+
+_ON_ARRAYS = frozenset((_ATTENDED, _GENERATED, _SORTED, _PREDICTED))
+"""Those of the arrays; the others are transfers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,9 @@ class _Play:
     """Who waits for whom. Every handler is told the time; `_done` lines count ends."""
 
     def __init__(self, machine: Machine, heads: list[Head]) -> None:
-        self.heap: Heap = []
-        self.dma, self.ports = Dma(), Ports()
+        self.dma, self.ports = Channels(), Ports()
         self.machine, self.heads = machine, heads
-        self.ring = 2 * heads[0].n_visits
+        self.ring = HEADS_WAITING * heads[0].n_visits
         batches = heads[0].n_batches
         needs = [np.where(h.needs > 0, h.needs + g * batches, 0) for g, h in enumerate(heads)]
         self.needs: list[int] = np.concatenate(needs).tolist()
@@ -59,9 +63,9 @@ class _Play:
         self._arrays()
         self._transfers()
         self.handlers = (
-            self.attended, self.rows_loaded, self.batch_stored, self.generated, self.batch_loaded,
+            self.attended, self.nothing, self.rows_loaded, self.batch_stored, self.generated, self.batch_loaded,
             self.identified, self.sorted, self.scores_back, self.scores_out, self.predicted,
-            self.front_loaded,
+            self.nothing, self.front_loaded,
         )  # fmt: skip
 
     def _arrays(self) -> None:
@@ -73,25 +77,25 @@ class _Play:
     def _transfers(self) -> None:
         heads = self.heads
         self.front = self._line(_FRONT, [h.visits.front for h in heads])
-        self.key_store = self._line(None, [h.visits.key_store for h in heads])
+        self.key_store = self._line(_KEYS, [h.visits.key_store for h in heads])
         self.out = self._line(_OUT, [h.visits.scores for h in heads])
         self.back = self._line(_BACK, [h.visits.scores for h in heads])
         self.identify = self._line(_IDENTIFIED, [h.visits.identifiers for h in heads])
         self.load = self._line(_LOADED, [h.batches.load for h in heads])
         self.store = self._line(_STORED, [h.batches.store for h in heads])
         self.rows = self._line(_ROWS, [h.visits.rows for h in heads])
-        self.output = self._line(None, [h.visits.output for h in heads])
+        self.output = self._line(_OUTPUT, [h.visits.output for h in heads])
 
     def _array(self, kind: int, parts: list[Floats]) -> Array:
         tasks, sram = np.concatenate(parts, axis=-1), self.machine.core.sram
         widths = np.array([[s.width_bytes] for s in (sram.token, sram.weight, sram.temp)])
-        return Array(self.heap, kind, tasks[CYCLES], self.ports, tasks[CYCLES + 1 :] / widths)
+        return Array(kind, tasks[CYCLES], tasks[CYCLES + 1 :] / widths)
 
-    def _line(self, kind: int | None, parts: list[Floats]) -> Line:
+    def _line(self, kind: int, parts: list[Floats]) -> Line:
         seconds = np.concatenate([part[SECONDS] for part in parts])
-        return Line(self.heap, kind, seconds * self.machine.core.frequency_hz)
+        return Line(kind, seconds * self.machine.core.frequency_hz)
 
-    def run(self, n_attended: int) -> None:
+    def run(self, n_attended: float) -> None:
         """Play until so many visits are attended to, or nothing is to come."""
         if not self.machine.flow.predicts:
             for line in (self.predict, self.sort, self.front, self.identify):
@@ -100,16 +104,21 @@ class _Play:
         self.next_batch(0.0)
         self.next_front(0.0)
         self.next_front(0.0)
-        heap, handlers = self.heap, self.handlers
-        while heap and self.attend.done < n_attended:
-            now, kind = heappop(heap)
-            handlers[kind](now)
+        while self.attend.done < n_attended:
+            now, kind = min(self.ports.next_end, self.dma.next_end)
+            if now == inf:
+                return
+            if kind in _ON_ARRAYS:
+                self.ports.finish(kind, now)
+            else:
+                self.dma.finish(now)
+            self.handlers[kind](now)
 
     # What may start next. Each asks for all that it waits for.
 
     def next_front(self, now: float) -> None:
         """A slot is free: load what the predictor works on next."""
-        if self.front.begun < self.front.size:
+        if self.front.asked < self.front.size:
             self.dma.send(self.front, now)
 
     def next_predict(self, now: float) -> None:
@@ -123,85 +132,81 @@ class _Play:
             and self.sort.done >= t - 1
             and self.attend.done > t - self.ring
         ):
-            line.begin(now)
+            self.ports.begin(line, now)
 
     def next_sort(self, now: float) -> None:
         """Sort, once predicted; the scores are back if they had no room."""
         line = self.sort
         if line.begun == line.done < self.back.done:
-            line.begin(now)
+            self.ports.begin(line, now)
 
     def next_batch(self, now: float) -> None:
         """Load batches, once their tokens are known and the batch before the last is done."""
         line = self.load
         while (
-            line.begun < line.size
-            and self.sort.done > self.known[line.begun]
-            and self.generate.done >= line.begun - 1
+            line.asked < line.size
+            and self.sort.done > self.known[line.asked]
+            and self.generate.done >= line.asked - 1
         ):
             self.dma.send(line, now)
 
     def next_generation(self, now: float) -> None:
         """Generate a batch, once it is loaded."""
         if self.generate.begun == self.generate.done < self.load.done:
-            self.generate.begin(now)
+            self.ports.begin(self.generate, now)
 
     def next_rows(self, now: float) -> None:
         """Load rows, once their identifiers and batches are stored and a slot of two is free."""
         line = self.rows
         while (
-            line.begun < line.size
-            and self.identify.done > line.begun
-            and self.store.done >= self.needs[line.begun]
-            and self.attend.done >= line.begun - 1
+            line.asked < line.size
+            and self.identify.done > line.asked
+            and self.store.done >= self.needs[line.asked]
+            and self.attend.done >= line.asked - 1
         ):
             self.dma.send(line, now)
 
     def next_attention(self, now: float) -> None:
         """Attend, once the rows are loaded."""
         if self.attend.begun == self.attend.done < self.rows.done:
-            self.attend.begin(now)
+            self.ports.begin(self.attend, now)
 
     # What an end sets free, later stages first.
 
     def attended(self, now: float) -> None:
         """A visit's attention ends."""
-        self.attend.done += 1
         self.dma.send(self.output, now)
         self.next_rows(now)
         self.next_attention(now)
         self.next_predict(now)
 
+    def nothing(self, now: float) -> None:
+        """Nobody waits for this."""
+
     def rows_loaded(self, now: float) -> None:
         """A visit's rows of K and V are there."""
-        self.rows.done += 1
         self.next_attention(now)
 
     def batch_stored(self, now: float) -> None:
         """The K and V of a batch are in the DRAM."""
-        self.store.done += 1
         self.next_rows(now)
 
     def generated(self, now: float) -> None:
         """The K and V of a batch are made."""
-        self.generate.done += 1
         self.dma.send(self.store, now)
         self.next_batch(now)
         self.next_generation(now)
 
     def batch_loaded(self, now: float) -> None:
         """Tokens and weights of a batch are there."""
-        self.load.done += 1
         self.next_generation(now)
 
     def identified(self, now: float) -> None:
         """A visit's identifiers are in the DRAM."""
-        self.identify.done += 1
         self.next_rows(now)
 
     def sorted(self, now: float) -> None:
         """A visit's keys are chosen."""
-        self.sort.done += 1
         self.next_batch(now)
         self.dma.send(self.identify, now)
         self.next_sort(now)
@@ -209,8 +214,8 @@ class _Play:
 
     def scores_back(self, now: float) -> None:
         """A visit's scores can be sorted."""
-        self.back.done += 1
         self.next_sort(now)
+        self.next_predict(now)
 
     def scores_out(self, now: float) -> None:
         """A visit's scores have left the temp SRAM."""
@@ -218,7 +223,6 @@ class _Play:
 
     def predicted(self, now: float) -> None:
         """A visit's scores are predicted."""
-        self.predict.done += 1
         if self.machine.flow.isolated:
             self.dma.send(self.out, now)
         else:
@@ -230,7 +234,6 @@ class _Play:
 
     def front_loaded(self, now: float) -> None:
         """What the predictor works on is there."""
-        self.front.done += 1
         self.next_predict(now)
 
 
@@ -240,7 +243,7 @@ def play(machine: Machine, heads: list[Head], first: int | None = None) -> Playe
     Stops as soon as the `first` visits are attended to; what has begun by then has an end too.
     """
     run = _Play(machine, heads)
-    run.run(run.attend.size if first is None else first)
+    run.run(inf if first is None else first)
     stages = {
         "predict": run.predict, "sort": run.sort, "kv_generation": run.generate,
         "attention": run.attend,

@@ -1,16 +1,17 @@
-"""Arrays, SRAM ports and the DMA: who serves in which order, and when a task ends. In cycles."""
+"""What the machine's tasks share: the DRAM's bandwidth and the SRAM ports. Times are cycles.
+
+Both are shared by whoever is at work. So what a task has left shrinks at a rate that changes only
+when another one begins or ends, and the next end is known at any time.
+"""
 
 from array import array
 from dataclasses import dataclass
-from heapq import heappush
-from typing import TypeAlias
+from heapq import heappop, heappush
+from math import inf
 
 import numpy as np
 
 from star_watos.star.event.tasks import Floats
-
-Heap: TypeAlias = list[tuple[float, int]]
-"""Ends to come: when, and of which kind of task; of the same instant the smaller kind first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,84 +23,161 @@ class Span:
 
 
 class Line:
-    """Tasks of one kind, served in order: how many have begun and are done, and when."""
+    """Tasks of one kind, done one after the other: how many are asked for, begun and done."""
 
-    __slots__ = ("begun", "cycles", "done", "ends", "heap", "kind", "size", "starts")
+    __slots__ = ("asked", "begun", "cycles", "done", "ends", "kind", "size", "starts")
 
-    def __init__(self, heap: Heap, kind: int | None, cycles: Floats) -> None:
-        """Take [tasks] durations; the heap hears of no end if the kind is None."""
-        self.heap, self.kind = heap, kind
+    def __init__(self, kind: int, cycles: Floats) -> None:
+        """Take [tasks] durations at the full rate."""
+        self.kind = kind
         self.cycles: list[float] = cycles.tolist()
         self.size = len(self.cycles)
-        self.begun = self.done = 0
+        self.asked = self.begun = self.done = 0
         self.starts, self.ends = array("d"), array("d")
 
     def skip(self) -> None:
         """Count all tasks as done: the machine goes without them."""
-        self.begun = self.done = self.size
+        self.asked = self.begun = self.done = self.size
 
     @property
     def span(self) -> Span:
-        """When the tasks started and ended."""
-        return Span(np.array(self.starts), np.array(self.ends))
+        """When the tasks that are over started and ended."""
+        return Span(np.array(self.starts[: len(self.ends)]), np.array(self.ends))
 
-    def _note(self, start: float, end: float) -> None:
+    def start(self, now: float) -> float:
+        """Begin the next task; return its cycles."""
+        cycles = self.cycles[self.begun]
         self.begun += 1
-        self.starts.append(start)
-        self.ends.append(end)
-        if self.kind is not None:
-            heappush(self.heap, (end, self.kind))
+        self.starts.append(now)
+        return cycles
+
+    def end(self, now: float) -> None:
+        """End the task that is at work."""
+        self.done += 1
+        self.ends.append(now)
 
 
-class Ports:
-    """The ports of the three SRAMs: when each is free."""
+class Channels:
+    """The DMA: every kind of transfer is a channel, those at work have equal shares.
 
-    __slots__ = ("free",)
+    With n at work each moves 1 / n of the bandwidth. `work` counts what one channel that is always
+    at work would have moved, so that a transfer is over when it has grown by its own cycles.
+    """
+
+    __slots__ = ("last", "open", "work")
 
     def __init__(self) -> None:
-        """Begin with all free."""
-        self.free = [0.0, 0.0, 0.0]
+        """Begin idle."""
+        self.last = self.work = 0.0
+        self.open: list[tuple[float, int, Line]] = []
+
+    @property
+    def next_end(self) -> tuple[float, int]:
+        """When the next transfer ends if nothing else begins, and of which kind it is."""
+        if not self.open:
+            return inf, 0
+        work, kind, _ = self.open[0]
+        return self.last + max(0.0, work - self.work) * len(self.open), kind
+
+    def _catch_up(self, now: float) -> None:
+        if self.open:
+            self.work += (now - self.last) / len(self.open)
+        self.last = now
+
+    def send(self, line: Line, now: float) -> None:
+        """Ask for the next transfer of `line`, which begins once those before it are done."""
+        line.asked += 1
+        if line.begun == line.done:
+            self._begin(line, now)
+
+    def _begin(self, line: Line, now: float) -> None:
+        self._catch_up(now)
+        heappush(self.open, (self.work + line.start(now), line.kind, line))
+
+    def finish(self, now: float) -> None:
+        """End the transfer that is due, and begin the next one of its channel."""
+        self._catch_up(now)
+        work, _, line = heappop(self.open)
+        self.work = max(self.work, work)
+        line.end(now)
+        if line.begun < line.asked:
+            self._begin(line, now)
 
 
 class Array(Line):
-    """Tasks of an array: one is done when its cycles are over and its bytes have moved."""
+    """Tasks of an array, with the cycles that they take of each port."""
 
-    __slots__ = ("needs", "ports")
+    __slots__ = ("asks", "left", "rate", "shares")
 
-    def __init__(
-        self, heap: Heap, kind: int, cycles: Floats, ports: Ports, port_cycles: Floats
-    ) -> None:
-        """Take [tasks] durations, and [3, tasks] of them on the ports."""
-        super().__init__(heap, kind, cycles)
-        self.ports = ports
-        self.needs = [(i, row.tolist()) for i, row in enumerate(port_cycles) if row.any()]
+    def __init__(self, kind: int, cycles: Floats, port_cycles: Floats) -> None:
+        """Take [tasks] durations, and [ports, tasks] of them on the ports.
 
-    def begin(self, now: float) -> None:
-        """Start the next task, and ask the ports for its bytes."""
-        i, free = self.begun, self.ports.free
-        end = now + self.cycles[i]
-        for port, needs in self.needs:
-            if needs[i]:
-                free[port] = max(free[port], now) + needs[i]
-                end = max(end, free[port])
-        self._note(now, end)
+        Alone, a task takes the longest of them; of that time it asks each port for its share.
+        """
+        alone = np.maximum(cycles, port_cycles.max(axis=0))
+        super().__init__(kind, alone)
+        asks = port_cycles / np.where(alone > 0, alone, 1.0)
+        self.asks: list[list[float]] = asks.T.tolist()
+        self.left, self.rate = 0.0, 1.0
+        self.shares = self.asks[0] if self.asks else []
 
 
-class Dma:
-    """The DMA of the DRAM: one transfer at a time, first come first served."""
+def fair(asked: list[float]) -> list[float]:
+    """Return how fast users of a port go that ask for these shares of it: 1 is as they ask.
 
-    __slots__ = ("free",)
+    What all ask for is given in equal parts; who asks for less leaves the rest to the others.
+
+    >>> fair([0.25, 0.5]), fair([0.25, 1.0, 0.0])
+    ([1.0, 1.0], [1.0, 0.75, 1.0])
+    """
+    rates, left, users = [1.0] * len(asked), 1.0, len(asked)
+    if sum(asked) <= 1:
+        return rates
+    for i in sorted(range(users), key=asked.__getitem__):
+        given = min(asked[i], left / users)
+        rates[i] = given / asked[i] if asked[i] else 1.0
+        left, users = left - given, users - 1
+    return rates
+
+
+class Ports:
+    """The ports of the SRAMs, each shared fairly by the arrays at work."""
+
+    __slots__ = ("busy", "last")
 
     def __init__(self) -> None:
-        """Begin free."""
-        self.free = 0.0
+        """Begin with no array at work."""
+        self.last = 0.0
+        self.busy: list[Array] = []
 
-    def send(self, line: Line, now: float) -> None:
-        """Ask for the next transfer of `line`; nothing to move is done with the one before."""
-        cycles = line.cycles[line.begun]
-        if cycles:
-            start = max(self.free, now)
-            end = self.free = start + cycles
-        else:
-            start = end = max(now, line.ends[-1]) if line.begun else now
-        line._note(start, end)  # noqa: SLF001 (a line and what serves it are one thing)
+    @property
+    def next_end(self) -> tuple[float, int]:
+        """When the next array is done if none begins, and which."""
+        return min(((self.last + a.left / a.rate, a.kind) for a in self.busy), default=(inf, 0))
+
+    def _catch_up(self, now: float) -> None:
+        for a in self.busy:
+            a.left = max(0.0, a.left - (now - self.last) * a.rate)
+        self.last = now
+
+    def _share(self) -> None:
+        """Give each array at work the rate of the port that slows it most."""
+        ports = [fair(list(asked)) for asked in zip(*(a.shares for a in self.busy), strict=True)]
+        for a, *rates in zip(self.busy, *ports, strict=True):
+            a.rate = min(rates)
+
+    def begin(self, line: Array, now: float) -> None:
+        """Start the next task of an array."""
+        self._catch_up(now)
+        line.shares = line.asks[line.begun]
+        line.left = line.start(now)
+        self.busy.append(line)
+        self._share()
+
+    def finish(self, kind: int, now: float) -> None:
+        """End the task of the array of that kind."""
+        self._catch_up(now)
+        (line,) = (a for a in self.busy if a.kind == kind)
+        self.busy.remove(line)
+        line.end(now)
+        self._share()

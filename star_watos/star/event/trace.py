@@ -9,7 +9,7 @@ from star_watos.star.event.head import Head, head_tasks
 from star_watos.star.event.machine import Machine
 from star_watos.star.event.predicting import KeyBlocks
 from star_watos.star.event.run import EventRun
-from star_watos.star.event.schedule import Played, play
+from star_watos.star.event.schedule import HEADS_WAITING, Played, play
 from star_watos.star.event.servers import Span
 from star_watos.star.event.visits import Choice, key_tiles
 
@@ -18,9 +18,6 @@ MOST_VISITS = 2000
 
 _AHEAD = 2**16
 """Visits listed; a predictor that is further ahead of attention waits there."""
-
-_TRACKS = ("predict", "sort", "kv_generation", "attention", "dram")
-"""Units, in the order of their tracks."""
 
 Event: TypeAlias = dict[str, Any]
 """An entry of `traceEvents`."""
@@ -53,8 +50,7 @@ def _beginning(machine: Machine, n_visits: int) -> _Beginning:
     choice = Choice(np.arange(min(visits.size, 1 + int(np.searchsorted(visits, _AHEAD)))))
     kinds = [KeyBlocks.of(machine, g) for g in range(machine.layer.kv_heads)]
     made = {kind: head_tasks(machine, kind, choice) for kind in set(kinds)}
-    # Prediction is two K/V heads ahead of attention at most.
-    needed = n_visits // made[kinds[0]].n_visits + 3
+    needed = n_visits // made[kinds[0]].n_visits + 1 + HEADS_WAITING
     heads = [made[kind] for kind in kinds[:needed]]
     played = play(machine, heads, n_visits)
     return _Beginning(heads, played, 1e6 / machine.core.frequency_hz)
@@ -73,11 +69,11 @@ def _entries(name: str, track: int, span: Span, of: _Beginning) -> list[Event]:
     ]  # fmt: skip
 
 
-def _names() -> list[Event]:
+def _names(tracks: list[str]) -> list[Event]:
     """Return the metadata that name the tracks."""
     return [
         {"name": "thread_name", "ph": "M", "pid": 0, "tid": tid, "args": {"name": track}}
-        for tid, track in enumerate(_TRACKS, start=1)
+        for tid, track in enumerate(tracks, start=1)
     ]
 
 
@@ -85,19 +81,23 @@ def trace_events(run: EventRun, most_visits: int = MOST_VISITS) -> dict[str, Any
     """Return the trace of the first visits of the first layer as a trace-event document.
 
     One track a unit: the arrays by stage (from the start of a task until its bytes have passed the
-    SRAM ports), the DRAM by what it moves. Times are microseconds. Nothing is left out before the
+    SRAM ports), and the channels of the DMA, which share the DRAM. Times are microseconds. Nothing is left out before the
     last of these visits is attended to, whatever stood for others in `run`.
     """
     machine = run.first_layer
     total = int(key_tiles(machine).sum()) * machine.layer.passes * machine.layer.kv_heads
     first = _beginning(machine, most_visits)
-    units = [(name, _TRACKS.index(name) + 1, span) for name, span in first.played.stages.items()]
-    moves = [(name, len(_TRACKS), span) for name, span in first.played.transfers.items()]
-    entries = [e for unit in units + moves for e in _entries(*unit, first)]
+    channels = {f"DRAM {name}": span for name, span in first.played.transfers.items()}
+    tracks = first.played.stages | channels
+    entries = [
+        event
+        for tid, (name, span) in enumerate(tracks.items(), start=1)
+        for event in _entries(name.removeprefix("DRAM "), tid, span, first)
+    ]
     entries.sort(key=lambda entry: (entry["tid"], entry["ts"]))
-    shown = int(first.played.stages["attention"].end.size)
+    shown = min(most_visits, int(first.played.stages["attention"].end.size))
     return {
-        "traceEvents": _names() + entries,
+        "traceEvents": _names(list(tracks)) + entries,
         "displayTimeUnit": "ns",
         "otherData": {
             "core": machine.core.name,

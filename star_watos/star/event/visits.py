@@ -77,7 +77,7 @@ def key_tiles(machine: Machine) -> Ints:
 
 
 def spread(n: int, n_chosen: int) -> Ints:
-    """Return `n_chosen` of n neighbours, evenly spread; for an even number their mean is that of n.
+    """Return `n_chosen` of n neighbours, evenly spread; an even number lies as n do on average.
 
     >>> spread(12, 4).tolist(), spread(8, 4).tolist(), spread(3, 3).tolist()
     ([1, 4, 7, 10], [0, 3, 4, 7], [0, 1, 2])

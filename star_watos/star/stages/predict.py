@@ -18,11 +18,15 @@ def predict(layer: Layer) -> Stage:
     if not layer.flow.predicts:
         return Stage(0.0 * layer.tiles.rows, Dram(), 0.0, Traffic())
     core, work = layer.core, layer.work
-    once = layer.token_groups * layer.blocks * work.d_model / core.int8_rate
-    cycles = once * layer.new_share + layer.group * _steps(layer) * work.head_dim
+    cycles = phase1_cycles(layer) * layer.new_share + layer.group * _steps(layer) * work.head_dim
     keys = work.new_tokens * work.d_model * work.n_kv_heads * work.head_dim
     macs = keys + work.n_heads * work.visible_pairs * work.head_dim
     return Stage(cycles, Dram.of(core, _dram_bytes(layer)), 2 * macs, _traffic(layer))
+
+
+def phase1_cycles(layer: Layer) -> Column:
+    """Cycles of phase 1 for a K/V head: ceil(N / c) blocks D / int8_rate."""
+    return layer.token_groups * layer.blocks * layer.work.d_model / layer.core.int8_rate
 
 
 def _steps(layer: Layer) -> Column:

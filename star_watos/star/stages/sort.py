@@ -15,8 +15,8 @@ from star_watos.star.stages.stage import Dram, Stage, Traffic, over_layer
 def sort(layer: Layer) -> Stage:
     """Return the stage; nothing where no scores are predicted.
 
-    Scores are read once a pass; the identifiers of kept keys go to DRAM, where those of two K/V
-    heads wait at most.
+    Scores are read once a pass; the identifiers of kept keys go to DRAM, where they
+    wait for their attention.
     """
     if not layer.flow.predicts:
         return Stage(0.0 * layer.tiles.rows, Dram(), 0.0, Traffic())
