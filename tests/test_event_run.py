@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_one_visit_is_the_sum_of_what_it_waits_for():
     assert run.busy_s["kv_generation"] == pytest.approx(3 * 6144e-9)
     assert run.busy_s["dram"] == pytest.approx(run.dram_bytes * 1e-9)
     assert run.dram_bytes_of["rows load"] == pytest.approx(3 * (2048 + 16_384))
-    assert run.stall_s == {name: 0 for name in ("predict", "sort", "kv_generation", "attention")}
+    assert run.stall_s == dict.fromkeys(("predict", "sort", "kv_generation", "attention"), 0)
 
 
 def test_bytes_through_a_narrow_port_hold_an_array_up():
@@ -192,7 +193,7 @@ def test_a_trace_has_a_track_a_unit_and_no_overlap(flow, tmp_path):
             tracks[event["tid"]].append((event["ts"], event["ts"] + event["dur"]))
     for spans in tracks.values():
         assert all(end > start >= 0 for start, end in spans)
-        assert all(b[0] >= a[1] - 1e-9 for a, b in zip(spans, spans[1:], strict=False))
+        assert all(b[0] >= a[1] - 1e-9 for a, b in pairwise(spans))
     assert tracks[4]
     assert tracks[list(names.values()).index("DRAM rows load") + 1]
 

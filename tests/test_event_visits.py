@@ -104,6 +104,12 @@ def test_quotas_of_a_query_tile_add_up_to_what_its_fullest_row_keeps(seq_len, ke
     assert (made.quota <= made.n_keys).all()
 
 
+def test_a_chunk_keeps_a_share_of_the_whole_text():
+    """A quarter of 256 tokens is kept by a query of the last of 64 that sees 128."""
+    machine = machine_of(work_of(128, 64, whole_len=256.0))
+    assert machine.layer.kept == 64
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_later_passes_have_no_new_tokens(causal):
     machine = machine_of(work_of(heads=(4, 1), causal=causal))
@@ -199,7 +205,7 @@ def test_rows_loaded_in_order_are_not_shared():
     [(Attention.SUFA, 16 + 5 / 64), (Attention.FA2, 33 + 5 / 64), (Attention.SOFTMAX, 32)],
 )
 def test_exponentials_bound_wide_arrays(attention, cycles):
-    """16 kept by 64 columns: d = 4 cycles of scores; exponentials take 16, 33 or 32, joining 5 / 64."""
+    """16 kept by 64 columns: d = 4 cycles of scores; exponentials 16, 33 or 32, joins 5 / 64."""
     flow = Dataflow(attention=attention)
     machine = machine_of(work_of(64, head_dim=4), flow=flow, sufa={"columns": 64})
     made = attending.attending(machine, listed(machine))

@@ -87,6 +87,7 @@ class Layer:
     def of(cls, work: AttentionWork, tile: Tile, flow: Dataflow) -> "Layer":
         """Return the counts of `work`, whose fields are scalars."""
         seq_len, heads = _whole("seq_len", work.seq_len), _whole("heads of a tile", tile.heads)
+        whole = seq_len if work.whole_len is None else _whole("whole_len", work.whole_len)
         kv_heads = _whole("n_kv_heads", work.n_kv_heads)
         group = _whole("n_heads / n_kv_heads", float(work.n_heads) / kv_heads)
         if group % heads:
@@ -102,7 +103,7 @@ class Layer:
             passes=group // heads,
             heads=heads,
             keys=_whole("keys of a tile", tile.keys),
-            kept=share_of(float(work.keep_ratio), seq_len) if flow.predicts else seq_len,
+            kept=share_of(float(work.keep_ratio), whole) if flow.predicts else seq_len,
             wanted_share=float(work.kv_ratio) if flow.predicts else 1.0,
         )
 
@@ -124,8 +125,9 @@ class Room:
     """Bytes of the temp SRAM beside identifiers and the rows of K and V."""
 
     @classmethod
-    def of(cls, core: Core, layer: Layer, width: Width, largest_quota: int) -> "Room":
+    def of(cls, core: Core, layer: Layer, flow: Dataflow) -> "Room":
         """Return what is left in each SRAM."""
+        width = _WIDTHS[flow.predictor]
         P, d = core.queries, layer.head_dim  # noqa: N806 (as the document has it)
         queries = layer.heads * P * d * 2 * (2 if layer.heads > 1 else 1)
         keys = 2 * layer.keys * d * width.key
@@ -133,7 +135,7 @@ class Room:
         left = core.sram.token.capacity_bytes - queries - keys - tokens
         codes = core.sram.weight.capacity_bytes - 2 * _SLICE * P * (2 + width.code)
         block = layer.d_model * P * width.code
-        ids = 2 * P * largest_quota * 2
+        ids = 2 * P * core.sads.survivors * 2 * flow.predicts
         rows = 2 * (core.sufa.columns / 2) * 4 * d
         return cls(
             batch_tokens=max(core.kv_generation.columns, int(left // layer.d_model)),
@@ -159,12 +161,7 @@ class Machine:
         if layer.q_len > layer.seq_len or layer.cached > layer.seq_len:
             text = f"{layer.q_len} queries and {layer.cached} cached tokens of {layer.seq_len} keys"
             raise InputError.of("q_len", text)
-        first = layer.seq_len - layer.q_len + min(core.queries, layer.q_len)
-        first = first if work.causal else layer.seq_len
-        largest = math.ceil(min(1.0, layer.kept / first) * min(layer.keys, first))
-        width = _WIDTHS[flow.predictor]
-        room = Room.of(core, layer, width, largest if flow.predicts else 0)
-        return cls(core, work, flow, layer, room)
+        return cls(core, work, flow, layer, Room.of(core, layer, flow))
 
     @property
     def width(self) -> Width:

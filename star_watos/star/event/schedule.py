@@ -63,9 +63,9 @@ class _Play:
         self._arrays()
         self._transfers()
         self.handlers = (
-            self.attended, self.nothing, self.rows_loaded, self.batch_stored, self.generated, self.batch_loaded,
-            self.identified, self.sorted, self.scores_back, self.scores_out, self.predicted,
-            self.nothing, self.front_loaded,
+            self.attended, self.nothing, self.rows_loaded, self.batch_stored, self.generated,
+            self.batch_loaded, self.identified, self.sorted, self.scores_back, self.scores_out,
+            self.predicted, self.nothing, self.front_loaded,
         )  # fmt: skip
 
     def _arrays(self) -> None:
@@ -105,7 +105,10 @@ class _Play:
         self.next_front(0.0)
         self.next_front(0.0)
         while self.attend.done < n_attended:
-            now, kind = min(self.ports.next_end, self.dma.next_end)
+            for shared in (self.ports, self.dma):
+                if shared.changed:
+                    shared.foresee()
+            now, kind = min(self.ports.due, self.dma.due)
             if now == inf:
                 return
             if kind in _ON_ARRAYS:
@@ -175,7 +178,7 @@ class _Play:
 
     def attended(self, now: float) -> None:
         """A visit's attention ends."""
-        self.dma.send(self.output, now)
+        self.dma.store(self.output, now)
         self.next_rows(now)
         self.next_attention(now)
         self.next_predict(now)
@@ -228,7 +231,7 @@ class _Play:
         else:
             self.back.done += 1
             self.next_sort(now)
-        self.dma.send(self.key_store, now)
+        self.dma.store(self.key_store, now)
         self.next_front(now)
         self.next_predict(now)
 

@@ -64,35 +64,32 @@ class Channels:
     at work would have moved, so that a transfer is over when it has grown by its own cycles.
     """
 
-    __slots__ = ("last", "open", "work")
+    __slots__ = ("changed", "due", "last", "open", "work")
 
     def __init__(self) -> None:
         """Begin idle."""
         self.last = self.work = 0.0
         self.open: list[tuple[float, int, Line]] = []
-
-    @property
-    def next_end(self) -> tuple[float, int]:
+        self.due: tuple[float, int] = (inf, 0)
         """When the next transfer ends if nothing else begins, and of which kind it is."""
-        if not self.open:
-            return inf, 0
-        work, kind, _ = self.open[0]
-        return self.last + max(0.0, work - self.work) * len(self.open), kind
-
-    def _catch_up(self, now: float) -> None:
-        if self.open:
-            self.work += (now - self.last) / len(self.open)
-        self.last = now
+        self.changed = False
+        """Whether `due` is to be worked out again."""
 
     def send(self, line: Line, now: float) -> None:
         """Ask for the next transfer of `line`, which begins once those before it are done."""
         line.asked += 1
         if line.begun == line.done:
+            self._catch_up(now)
             self._begin(line, now)
 
-    def _begin(self, line: Line, now: float) -> None:
-        self._catch_up(now)
-        heappush(self.open, (self.work + line.start(now), line.kind, line))
+    def store(self, line: Line, now: float) -> None:
+        """Ask for a transfer that nobody waits for; there is none if it has nothing to move."""
+        if line.cycles[line.asked] or line.begun > line.done:
+            self.send(line, now)
+        else:
+            line.asked += 1
+            line.start(now)
+            line.end(now)
 
     def finish(self, now: float) -> None:
         """End the transfer that is due, and begin the next one of its channel."""
@@ -102,6 +99,22 @@ class Channels:
         line.end(now)
         if line.begun < line.asked:
             self._begin(line, now)
+
+    def foresee(self) -> None:
+        """Work out what ends next."""
+        self.changed, self.due = False, (inf, 0)
+        if self.open:
+            work, kind, _ = self.open[0]
+            self.due = self.last + max(0.0, work - self.work) * len(self.open), kind
+
+    def _catch_up(self, now: float) -> None:
+        self.changed = True
+        if self.open:
+            self.work += (now - self.last) / len(self.open)
+        self.last = now
+
+    def _begin(self, line: Line, now: float) -> None:
+        heappush(self.open, (self.work + line.start(now), line.kind, line))
 
 
 class Array(Line):
@@ -143,28 +156,16 @@ def fair(asked: list[float]) -> list[float]:
 class Ports:
     """The ports of the SRAMs, each shared fairly by the arrays at work."""
 
-    __slots__ = ("busy", "last")
+    __slots__ = ("busy", "changed", "due", "last")
 
     def __init__(self) -> None:
         """Begin with no array at work."""
         self.last = 0.0
         self.busy: list[Array] = []
-
-    @property
-    def next_end(self) -> tuple[float, int]:
+        self.due: tuple[float, int] = (inf, 0)
         """When the next array is done if none begins, and which."""
-        return min(((self.last + a.left / a.rate, a.kind) for a in self.busy), default=(inf, 0))
-
-    def _catch_up(self, now: float) -> None:
-        for a in self.busy:
-            a.left = max(0.0, a.left - (now - self.last) * a.rate)
-        self.last = now
-
-    def _share(self) -> None:
-        """Give each array at work the rate of the port that slows it most."""
-        ports = [fair(list(asked)) for asked in zip(*(a.shares for a in self.busy), strict=True)]
-        for a, *rates in zip(self.busy, *ports, strict=True):
-            a.rate = min(rates)
+        self.changed = False
+        """Whether rates and `due` are to be worked out again."""
 
     def begin(self, line: Array, now: float) -> None:
         """Start the next task of an array."""
@@ -172,12 +173,33 @@ class Ports:
         line.shares = line.asks[line.begun]
         line.left = line.start(now)
         self.busy.append(line)
-        self._share()
 
     def finish(self, kind: int, now: float) -> None:
         """End the task of the array of that kind."""
         self._catch_up(now)
-        (line,) = (a for a in self.busy if a.kind == kind)
+        (line,) = [a for a in self.busy if a.kind == kind]
         self.busy.remove(line)
         line.end(now)
-        self._share()
+
+    def foresee(self) -> None:
+        """Give each array at work the rate of the port that slows it most; and see what ends."""
+        self.changed = False
+        token = weight = temp = 0.0
+        for a in self.busy:
+            a.rate = 1.0
+            shares = a.shares
+            token, weight, temp = token + shares[0], weight + shares[1], temp + shares[2]
+        if token > 1 or weight > 1 or temp > 1:
+            ports = [fair([a.shares[i] for a in self.busy]) for i in range(3)]
+            for a, *rates in zip(self.busy, *ports, strict=True):
+                a.rate = min(rates)
+        last = self.last
+        self.due = min([(last + a.left / a.rate, a.kind) for a in self.busy], default=(inf, 0))
+
+    def _catch_up(self, now: float) -> None:
+        self.changed = True
+        passed = now - self.last
+        if passed:
+            for a in self.busy:
+                a.left = max(0.0, a.left - passed * a.rate)
+        self.last = now

@@ -81,8 +81,8 @@ def trace_events(run: EventRun, most_visits: int = MOST_VISITS) -> dict[str, Any
     """Return the trace of the first visits of the first layer as a trace-event document.
 
     One track a unit: the arrays by stage (from the start of a task until its bytes have passed the
-    SRAM ports), and the channels of the DMA, which share the DRAM. Times are microseconds. Nothing is left out before the
-    last of these visits is attended to, whatever stood for others in `run`.
+    SRAM ports), and the channels of the DMA, which share the DRAM. Times are microseconds. Nothing
+    is left out before the last of these visits is attended to, whatever stood for others in `run`.
     """
     machine = run.first_layer
     total = int(key_tiles(machine).sum()) * machine.layer.passes * machine.layer.kv_heads
