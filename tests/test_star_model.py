@@ -255,7 +255,7 @@ MORE = (
     causal=st.booleans(),
 )
 def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
-    """To 1e-4: a wider predictor buffers wider slices, and asks more of the ports it shares."""
+    """To a hundredth: a stage that is faster at times takes more of a port from the slowest."""
     room = "sram.token.capacity=64 MiB"
     amount *= 2
     task = work(seq_len, keep=keep, causal=causal)
@@ -263,7 +263,7 @@ def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
         evaluate(changed(key.format(n), room), task, 64.0).metrics["latency_s"]
         for n in (amount, 2 * amount)
     )
-    assert greater <= less * (1 + 1e-4)
+    assert greater <= less * 1.01
 
 
 @settings(max_examples=30)
@@ -276,15 +276,15 @@ def test_more_of_a_resource_is_never_slower(key, amount, seq_len, keep, causal):
 def test_more_memory_is_never_slower(key, kib, seq_len, keep):
     """The best tile of a larger buffer is at least as good.
 
-    But for the token SRAM: it holds a larger batch of K/V generation, which starts later. Of the
-    32 K/V heads that is at most the first one's.
+    But for the token SRAM: it holds a larger batch of K/V generation, which starts later and ends
+    in a lump: at the first and at the last of the 32 K/V heads.
     """
     task = work(seq_len, keep=keep)
     less, greater = (
         simulate(changed(f"sram.{key}.capacity={n} KiB"), task) for n in (kib, 2 * kib)
     )
     if not isinstance(less, Overflow):
-        slack = 1 / 32 if key == "token" else 1e-9
+        slack = 2 / 32 if key == "token" else 1e-9
         assert greater.metrics["latency_s"] <= less.metrics["latency_s"] * (1 + slack)
 
 

@@ -105,6 +105,13 @@ def options_document(command: str, fields: dict[str, Any]) -> "Document":
     return Document(given, marks | {(): Mark(command)})
 
 
+class Fidelity(StrEnum):
+    """How closely time is followed."""
+
+    ANALYTIC = "analytic"
+    EVENT = "event"
+
+
 E = TypeVar("E", bound=StrEnum)
 
 

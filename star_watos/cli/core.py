@@ -1,7 +1,6 @@
 """The command `star simulate`."""
 
 from dataclasses import fields as options
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,13 +43,6 @@ TraceFile = Annotated[
 ]
 
 
-class Fidelity(StrEnum):
-    """How closely time is followed."""
-
-    ANALYTIC = "analytic"
-    EVENT = "event"
-
-
 def add_simulate(app: typer.Typer) -> None:
     """Give `app` the command `simulate`."""
 
@@ -82,8 +74,8 @@ def add_simulate(app: typer.Typer) -> None:
         from star_watos.spec import load
         from star_watos.star import Core, document, run_task
 
-        how = common.choice("--fidelity", fidelity, Fidelity)
-        if trace is not None and how is not Fidelity.EVENT:
+        how = common.choice("--fidelity", fidelity, common.Fidelity)
+        if trace is not None and how is not common.Fidelity.EVENT:
             raise InputError.of("--trace", "is of the event simulation: --fidelity event")
         design = load(Core, core, "configs/cores", overrides or [])
         fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
@@ -93,7 +85,7 @@ def add_simulate(app: typer.Typer) -> None:
         run = run_task(design, task, flow, tile, banded=keep_ratio is None)
         if isinstance(run, Overflow):
             common.does_not_fit(run)
-        if how is Fidelity.EVENT:
+        if how is common.Fidelity.EVENT:
             run = _played(run, trace)
         for text in run.notes:
             common.note(text)

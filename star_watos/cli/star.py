@@ -33,8 +33,23 @@ add_compare(app)
 
 
 @app.command()
-def validate(as_json: common.Json = False) -> None:
-    """Published area, power and speed beside ours: SOFA, other accelerators, SRAM macros."""
+def validate(
+    fidelity: Annotated[
+        str, typer.Option(help="analytic: against publications. event: against the simulation.")
+    ] = "analytic",
+    designs: Annotated[
+        int, typer.Option(min=1, help="Random designs, with --fidelity event.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; one a core when left out.")
+    ] = None,
+    as_json: common.Json = False,
+) -> None:
+    """Published area, power and speed beside ours; or the formulas beside the event simulation."""
+    if common.choice("--fidelity", fidelity, common.Fidelity) is common.Fidelity.EVENT:
+        _validate_fidelity(seed, designs, jobs, as_json=as_json)
+        return
     from star_watos.validate.accelerators import accelerator_comparisons
     from star_watos.validate.cores import core_comparisons
     from star_watos.validate.memories import sram_comparisons
@@ -43,6 +58,24 @@ def validate(as_json: common.Json = False) -> None:
     for text in dict.fromkeys(row.note for row in rows):
         common.note(text)
     common.show_comparisons("star-validate/1", rows, as_json=as_json)
+
+
+def _validate_fidelity(seed: int, designs: int, jobs: int | None, *, as_json: bool) -> None:
+    import os
+
+    from star_watos.report.validation import print_agreement
+    from star_watos.validate.fidelity import document, gaps
+
+    found = []
+    with common.interruptible("the comparison of formulas and events"):
+        for gap in gaps(seed, designs, jobs or os.cpu_count() or 1):
+            found.append(gap)
+            common.progress("designs", len(found), designs)
+    report = document(seed, found)
+    if as_json:
+        common.print_json(report)
+    else:
+        print_agreement(report)
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """The terminal report of the `validate` commands."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +24,21 @@ def print_comparisons(rows: list[Comparison], console: Console | None = None) ->
     console.print("Where the constants of our figures come from:")
     for text, number in origins.items():
         console.print(f"  [{number}] {text}", markup=False, highlight=False)
+
+
+def print_agreement(report: dict[str, Any], console: Console | None = None) -> None:
+    """Print how far the formulas are from the event simulation, by kind of case."""
+    console = console or Console()
+    console.print("Latency by the formulas against the event simulation, random legal designs")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("cases of")
+    for name in ("number", "median gap", "95th percentile", "bias", "worst"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for kind, part in report["agreement"].items():
+        sizes = (f"{part[name]:.2f} %" for name in ("median_pct", "p95_pct"))
+        ends = (f"{part['bias_pct']:+.2f} %", f"{part['worst_pct']:.1f} %")
+        table.add_row(kind, str(part["cases"]), *sizes, *ends)
+    console.print(table)
 
 
 def _table(rows: list[Comparison], origins: dict[str, int]) -> Table:

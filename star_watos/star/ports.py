@@ -52,7 +52,7 @@ def slowdowns(layer: Layer, stages: Stages) -> dict[str, Column]:
         for name, part in zip(Stages._fields, stages, strict=True)
     }
     codes_s = phase1_cycles(layer) * layer.work.n_kv_heads / f
-    alone = {
+    alone: dict[str, Column] = {
         name: np.maximum.reduce(np.broadcast_arrays(time, *(ports[p][name] for p in SRAM_NAMES)))
         for name, time in arrays.items()
     }
@@ -60,7 +60,7 @@ def slowdowns(layer: Layer, stages: Stages) -> dict[str, Column]:
     codes = User("predict", np.maximum(codes_s, ports["weight"]["predict"]), 0.0)
     extra = arrays["predict"] - codes_s + codes.work_s
     alone["predict"] = np.maximum(alone["predict"], extra)
-    waits = dict.fromkeys(arrays, 0.0)
+    waits: dict[str, Column] = dict.fromkeys(arrays, 0.0)
     for name in SRAM_NAMES:
         users = [User(stage, alone[stage], busy) for stage, busy in ports[name].items()]
         if name == "weight":

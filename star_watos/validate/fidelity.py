@@ -1,7 +1,9 @@
 """The formulas of the core against its event simulation, on random legal designs and workloads."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -62,13 +64,25 @@ class Gap:
         return 100 * (self.analytic_s / self.event_s - 1)
 
 
-def gaps(seed: int = 0, count: int = DESIGNS) -> Iterator[Gap]:
-    """Yield `count` random legal cases, evaluated by both."""
-    for case in cases(seed, count):
-        found = evaluate(Resources.of(case.core), case.work, case.tile, case.flow)
-        events = run_events(case.core, case.work, case.tile, case.flow)
-        bound: Any = found.latency.bound
-        yield Gap(case, float(found.latency.total_s), events.latency_s, bound.value)
+def gaps(seed: int = 0, count: int = DESIGNS, jobs: int = 1) -> Iterator[Gap]:
+    """Yield `count` random legal cases, evaluated by both, in `jobs` processes."""
+    if jobs == 1:
+        yield from map(gap_of, cases(seed, count))
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        try:
+            yield from pool.map(gap_of, cases(seed, count), chunksize=4)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def gap_of(case: Case) -> Gap:
+    """Evaluate a case by the formulas and by the events."""
+    found = evaluate(Resources.of(case.core), case.work, case.tile, case.flow)
+    events = run_events(case.core, case.work, case.tile, case.flow)
+    bound: Any = found.latency.bound
+    return Gap(case, float(found.latency.total_s), events.latency_s, bound.value)
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:
@@ -162,3 +176,71 @@ def _flow(random: Generator) -> Dataflow:
         attention = Attention.FA2
     tiling = Tiling.STAGE_ISOLATED if sorter is Sorter.FULL else _one(random, *Tiling)
     return Dataflow(predictor, sorter, attention, _one(random, *Schedule), tiling)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far formulas and events are apart, over cases; percent."""
+
+    cases: int
+    median_pct: float
+    p95_pct: float
+    bias_pct: float
+    worst_pct: float
+
+    @classmethod
+    def of(cls, found: Iterable[float]) -> "Agreement":
+        """Return the statistics of signed gaps in percent: of their sizes, and their mean.
+
+        >>> Agreement.of([-2.0, 1.0, 3.0]).median_pct
+        2.0
+        """
+        signed = np.array(list(found))
+        size = np.abs(signed)
+        return cls(
+            cases=len(signed),
+            median_pct=float(np.median(size)),
+            p95_pct=float(np.percentile(size, 95)),
+            bias_pct=float(np.mean(signed)),
+            worst_pct=float(np.max(size)),
+        )
+
+
+def by_kind(found: Sequence[Gap]) -> dict[str, Agreement]:
+    """Return the agreement of all cases, and of those of a kind, by what bounds and how it runs."""
+    kinds: dict[str, list[float]] = {"all": []}
+    for gap in found:
+        flow, work = gap.case.flow, gap.case.work
+        phase = "prefill" if np.all(np.asarray(work.cached) == 0) else "cached tokens"
+        star = "STAR's dataflow" if flow == Dataflow() else "ablations"
+        for kind in ("all", star, flow.tiling.value, phase, f"bound by {gap.bound}"):
+            kinds.setdefault(kind, []).append(gap.pct)
+    return {kind: Agreement.of(pcts) for kind, pcts in kinds.items()}
+
+
+def document(seed: int, found: Sequence[Gap]) -> dict[str, Any]:
+    """Return the JSON document `star-fidelity/1`."""
+    return {
+        "schema": "star-fidelity/1",
+        "seed": seed,
+        "agreement": {kind: asdict(part) for kind, part in by_kind(found).items()},
+        "rows": [_row(gap) for gap in found],
+    }
+
+
+def _row(gap: Gap) -> dict[str, Any]:
+    work, tile = gap.case.work, gap.case.tile
+    shape = ("seq_len", "q_len", "cached", "n_heads", "n_kv_heads", "head_dim", "d_model")
+    return {
+        **{name: int(getattr(work, name)) for name in shape},
+        "causal": work.causal,
+        "keep_ratio": float(work.keep_ratio),
+        "kv_ratio": float(work.kv_ratio),
+        "key_tile": int(tile.keys),
+        "heads_together": int(tile.heads),
+        **gap.case.flow.names(),
+        "bound": gap.bound,
+        "analytic_s": gap.analytic_s,
+        "event_s": gap.event_s,
+        "gap_pct": gap.pct,
+    }

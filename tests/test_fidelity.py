@@ -1,0 +1,74 @@
+"""The core's formulas against its event simulation, which shares none of them."""
+
+import numpy as np
+import pytest
+
+from star_watos.star import (
+    Attention,
+    Dataflow,
+    Predictor,
+    Resources,
+    Schedule,
+    Sorter,
+    Tiling,
+    evaluate,
+)
+from star_watos.star.event import run_events
+from star_watos.star.stages import Stages
+from star_watos.validate.fidelity import Agreement, cases, document, gaps
+
+
+def test_random_designs_agree():
+    """A seed subset of `star validate --fidelity event`, whose bounds these are."""
+    found = list(gaps(seed=7, count=60))
+    agreement = Agreement.of(gap.pct for gap in found)
+    assert agreement.median_pct <= 3
+    assert agreement.p95_pct <= 10
+    report = document(7, found)
+    assert len(report["rows"]) == report["agreement"]["all"]["cases"] == 60
+
+
+def test_cases_are_legal_and_of_every_kind():
+    drawn = list(cases(0, 150))
+    for kinds, name in (
+        (Predictor, "predictor"),
+        (Sorter, "sorter"),
+        (Attention, "attention"),
+        (Schedule, "schedule"),
+        (Tiling, "tiling"),
+    ):
+        assert {getattr(case.flow, name) for case in drawn} == set(kinds)
+    assert {case.work.causal for case in drawn} == {True, False}
+    assert any(case.work.q_len == 1 for case in drawn)
+    assert any(case.tile.heads > 1 for case in drawn)
+    for case in drawn:
+        assert evaluate(Resources.of(case.core), case.work, case.tile, case.flow).fits
+
+
+def test_the_same_seed_draws_the_same_cases():
+    first, again = ([case.work for case in cases(4, 10)] for _ in range(2))
+    assert first == again
+    assert first != [case.work for case in cases(5, 10)]
+
+
+def test_both_count_the_same_work():
+    """Busy time of every array, and bytes moved; few tiles split their quotas less evenly."""
+    gaps_of = {name: [] for name in (*Stages._fields, "dram")}
+    for case in cases(3, 24):
+        found = evaluate(Resources.of(case.core), case.work, case.tile, case.flow)
+        events = run_events(case.core, case.work, case.tile, case.flow)
+        for name in Stages._fields:
+            if events.busy_s[name]:
+                gaps_of[name].append(float(found.latency.stage_s[name]) / events.busy_s[name] - 1)
+        gaps_of["dram"].append(float(found.metrics["dram_bytes"]) / events.dram_moved_bytes - 1)
+    for name, part in gaps_of.items():
+        assert np.median(np.abs(part)) < 0.005, name
+        assert np.percentile(np.abs(part), 90) < 0.06, name
+
+
+@pytest.mark.parametrize("name", ["predict", "sort", "kv_generation", "attention"])
+def test_work_of_the_shipped_point_is_the_same(name):
+    case = next(iter(cases(0, 1)))
+    found = evaluate(Resources.of(case.core), case.work, case.tile, Dataflow())
+    events = run_events(case.core, case.work, case.tile, Dataflow())
+    assert np.isclose(float(found.latency.stage_s[name]), events.busy_s[name], rtol=0.02)
