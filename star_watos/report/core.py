@@ -15,6 +15,8 @@ STAGE_NAMES = {
     "kv_generation": "K/V generation",
     "attention": "attention",
 }
+WORTH = 0.995
+"""A factor above this is no gain."""
 CHANGES_SHOWN = 4
 """Doubled resources that are worth a line."""
 
@@ -63,14 +65,24 @@ def _together(design: dict[str, Any]) -> str:
 
 
 def _best_change(report: dict[str, Any]) -> str:
-    """Return the one change that would shorten the latency most."""
-    best = report["sensitivity"][0]
-    if best["latency"] > 0.995:
+    """Return the change that would shorten the latency most, and the one that does so cheapest.
+
+    Cheapest is the greatest cut of latency times area, if there is one.
+    """
+    changes = report["sensitivity"]
+    most = changes[0]
+    if most["latency"] > WORTH:
         return "; doubling no single resource would help"
-    return (
-        f"; of all single changes, twice {best['resource']} would help most: "
-        f"{100 * (best['latency'] - 1):+.1f} % latency"
-    )
+    cheapest = min(changes, key=lambda change: change["latency"] * change["area"])
+    text = f"; of all single changes twice {_said(most)} would shorten it most"
+    if cheapest is most or cheapest["latency"] * cheapest["area"] > WORTH:
+        return text
+    return f"{text}, for its area twice {_said(cheapest)}"
+
+
+def _said(change: dict[str, Any]) -> str:
+    latency, area = (100 * (change[name] - 1) for name in ("latency", "area"))
+    return f"[bold]{change['resource']}[/bold] ({latency:+.1f} % latency, {area:+.1f} % area)"
 
 
 def _changes(changes: list[dict[str, Any]]) -> Table:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from star_watos.star.fit import spilled_rows, spilled_scores
 from star_watos.star.run import TaskRun
 from star_watos.star.simulate import Evaluation
 from star_watos.star.stages import Stages
@@ -26,9 +27,17 @@ def document(run: TaskRun) -> dict[str, Any]:
         "power_w": {block: value / time_s for block, value in energy_j.items()},
         "energy_j": energy_j,
         "bound": result.latency.bound.value,  # type: ignore[union-attr]
+        "spilled_score_bytes": _spilled(result),
         "sensitivity": [change.document() for change in run.changes],
         "event": run.event_document(),
     }
+
+
+def _spilled(result: Evaluation) -> float:
+    """Return the bytes of scores that go to DRAM for want of room, one way, all layers."""
+    layer = result.layer
+    each = layer.passes * (spilled_scores(layer) + spilled_rows(layer))
+    return float(layer.work.total(over_layer(layer, each)))
 
 
 def _stages(result: Evaluation) -> dict[str, dict[str, float]]:

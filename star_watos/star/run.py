@@ -12,6 +12,7 @@ from star_watos.star.sensitivity import Change, sensitivity
 from star_watos.star.simulate import Evaluation, legal_tiles, simulate
 from star_watos.star.task import AttentionTask
 from star_watos.star.work import AttentionWork
+from star_watos.technology.sram import sram_range_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,17 @@ def run_task(
         workload=workload_document(task, model, ahead),
         result=result,
         changes=sensitivity(result, legal_tiles(core, work, key_tile)),
-        notes=notes(task, model, ahead),
+        notes=[*notes(task, model, ahead), *_sram_notes(core)],
         analytic_s=float(result.latency.total_s),
     )
+
+
+def _sram_notes(core: Core) -> list[str]:
+    """Say which SRAMs lie outside the table that their area and energy are read from."""
+    said = []
+    for name, sram in core.sram:
+        bank = sram.capacity_bytes / sram.banks
+        text = sram_range_note(bank, sram.word_bits, core.technology.node_nm)
+        if text is not None:
+            said.append(f"sram.{name}: a bank's figures are extrapolated: {text}")
+    return said

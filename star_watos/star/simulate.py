@@ -124,7 +124,8 @@ def simulate(
     What does not fit is returned as the `Overflow` of its worst need.
     """
     resources, tiles = Resources.of(core), legal_tiles(core, work, key_tile)
-    best = fastest(evaluate(resources, work, tiles, flow))
+    column = evaluate(resources, work, tiles, flow)
+    best = fastest(column) if np.any(column.fits) else _nearest(column)
     tile = Tile(float(np.asarray(tiles.keys)[best]), float(np.asarray(tiles.heads)[best]))
     chosen = evaluate(resources, work, tile, flow)
     if not chosen.fits:
@@ -137,6 +138,12 @@ def fastest(column: Evaluation, rows: NDArray[np.intp] | None = None) -> int:
     keys = (column.metrics["energy_j"], column.metrics["latency_s"], np.logical_not(column.fits))
     taken = [np.asarray(key) if rows is None else np.asarray(key)[rows] for key in keys]
     return int(np.lexsort(taken)[0])
+
+
+def _nearest(column: Evaluation) -> int:
+    """Return the row whose worst need exceeds what there is by least."""
+    excess = [np.asarray(need.need_bytes / need.have_bytes) for need in column.needs]
+    return int(np.argmin(np.max(np.stack(np.broadcast_arrays(*excess)), axis=0)))
 
 
 def worst(needs: tuple[Need, ...]) -> Overflow:
