@@ -70,6 +70,8 @@ def row_bytes(machine: Machine, visits: Visits) -> Floats:
     layer, size = machine.layer, 4.0 * machine.layer.head_dim
     loaded = np.maximum(_union(machine, visits, layer.heads) * visits.seen, visits.kept)
     once: Floats = loaded * visits.n_keys / visits.seen * size
+    if not machine.flow.predicts:
+        return once
     match machine.flow.schedule:
         case Schedule.RASS:
             return once

@@ -51,6 +51,8 @@ def _tile_cycles(layer: Layer, quota: Column) -> Column:
 def _loaded_keys(layer: Layer) -> Column:
     """Keys whose K and V rows a query tile loads, a pass."""
     shared = layer.loaded_keys
+    if not layer.flow.predicts:
+        return shared
     match layer.flow.schedule:
         case Schedule.RASS:
             return shared
