@@ -85,10 +85,14 @@ def batch_tokens(layer: Layer) -> Column:
 
 
 def codes_kept(layer: Layer) -> Column:
-    """Share of a block's weight codes that stays in the weight SRAM between groups of tokens."""
+    """Share of a head's weight codes that stays in the weight SRAM between groups of tokens.
+
+    left / (ceil(d / P) D P w)
+    """
     left = layer.core.weight.capacity_bytes - weight_need(layer)
-    block = layer.work.d_model * layer.core.queries * max(layer.widths.code, 1e-9)
-    return np.clip(left / block, 0.0, 1.0)
+    blocks = np.ceil(layer.work.head_dim / layer.core.queries)
+    codes = blocks * layer.work.d_model * layer.core.queries * max(layer.widths.code, 1e-9)
+    return np.clip(left / codes, 0.0, 1.0)
 
 
 def spilled_scores(layer: Layer) -> Column:

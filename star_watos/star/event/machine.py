@@ -134,7 +134,7 @@ class Room:
         tokens = 2 * _SLICE * core.dlzs.columns * width.token
         left = core.sram.token.capacity_bytes - queries - keys - tokens
         codes = core.sram.weight.capacity_bytes - 2 * _SLICE * P * (2 + width.code)
-        block = layer.d_model * P * width.code
+        block = -(-d // P) * layer.d_model * P * width.code
         ids = 2 * P * core.sads.survivors * 2 * flow.predicts
         rows = 2 * (core.sufa.columns / 2) * 4 * d
         return cls(
