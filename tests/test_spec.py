@@ -349,7 +349,7 @@ def test_overrides_reach_into_referenced_files():
         "queries=32",
     )
     assert own.technology.mac_int16.area_mm2.value == 2e-3
-    assert (own.sram.token.banks, own.sram.weight.banks) == (4, 6)
+    assert (own.sram.token.banks, own.sram.weight.banks) == (4, 8)
     assert (own.name, own.queries) == ("a=b", 32)
     assert core("technology=28nm") == core()
 
