@@ -165,6 +165,19 @@ def test_a_column_of_designs_is_its_scalars():
                 assert values[i] == single.metrics[name], name
 
 
+def test_designs_beside_tiles_are_their_scalars():
+    """Designs down, tiles across: each term is worked out on the axes it depends on."""
+    designs = [CORE, changed("queries=64"), changed("sufa.columns=8", "dram.bandwidth=64 GB/s")]
+    tiles = np.array([32.0, 64.0, 96.0])
+    down = Resources.columns([Resources.of(d) for d in designs]).each(lambda c: c[:, np.newaxis])
+    table = evaluate_resources(down, LLAMA_4K, Tile(tiles[np.newaxis], np.ones((1, 3))))
+    for i, design in enumerate(designs):
+        for j, keys in enumerate(tiles):
+            single = evaluate(design, LLAMA_4K, float(keys))
+            for name, values in table.metrics.items():
+                assert np.broadcast_to(values, (3, 3))[i, j] == single.metrics[name], name
+
+
 def test_the_chosen_tile_is_the_best_that_fits():
     tiles = legal_tiles(CORE, LLAMA_4K)
     column = evaluate_resources(Resources.of(CORE), LLAMA_4K, tiles)

@@ -60,12 +60,15 @@ def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
     ends: list[Column] = [0.0] * len(stretches[0][1])
     for weight, steps in stretches:
         there = np.asarray(weight) > 0
+        if not np.any(there):
+            continue
+        everywhere = bool(np.all(there))
         passed: Column = 0.0
         ended: Column = 0.0
         for s, step in enumerate(steps):
             begin = np.maximum(ends[s], passed)
             end = np.maximum(begin + step.work_s, ended + step.last_s)
-            ends[s] = np.where(there, end, ends[s])
+            ends[s] = end if everywhere else np.where(there, end, ends[s])
             passed, ended = begin + step.first_s, end
     return ends[-1]
 
@@ -134,8 +137,8 @@ def _steps(layer: Layer, stages: Stages) -> list[Step]:
     visits = layer.passes * (1.0 + nothing if layer.flow.isolated else layer.visits.count)
     loads = [stage.dram.seconds for stage in stages]
     slow = slowdowns(layer, stages).values()
-    times = [stage.cycles / f * s for stage, s in zip(stages, slow, strict=True)]
-    predict, sort, _, attend = (Step(weight * t, t / visits, t / visits) for t in times)
+    times = [stage.cycles * (s / f) for stage, s in zip(stages, slow, strict=True)]
+    predict, sort, _, attend = (_even(weight, t, visits) for t in times)
     passed_on = _batch_seconds(layer, times[2] + loads[2]) + loads[3] / visits
     return [
         Step(weight * sum(loads), loads[0] / visits, nothing),
@@ -144,6 +147,12 @@ def _steps(layer: Layer, stages: Stages) -> list[Step]:
         Step(_generated(layer, times[2]), passed_on, nothing),
         attend,
     ]
+
+
+def _even(weight: Column, time: Column, visits: Column) -> Step:
+    """Return the step of an array whose visits are alike."""
+    visit = time / visits
+    return Step(weight * time, visit, visit)
 
 
 def _batches(layer: Layer) -> Column:

@@ -76,10 +76,6 @@ class Visits:
         """Sum over the visits of a query tile."""
         return (self.count - 1) * of_whole + of_last
 
-    def over_quotas(
-        self, cycles: Callable[[Column], Column], whole: Column = 1.0, last: Column = 1.0
-    ) -> Column:
-        """Sum over the visits of `cycles(quota)` times what a whole and the last tile take each."""
-        return self.total(
-            over_quotas(self.quota, cycles) * whole, over_quotas(self.last_quota, cycles) * last
-        )
+    def over_quotas(self, cycles: Callable[[Column], Column]) -> tuple[Column, Column]:
+        """Return the mean of `cycles(quota)` in a whole tile, and in the last."""
+        return over_quotas(self.quota, cycles), over_quotas(self.last_quota, cycles)

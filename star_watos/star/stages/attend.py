@@ -17,7 +17,7 @@ def attend(layer: Layer) -> Stage:
     cycles of a tile with quota > 0 = max(ceil(quota / (c / 2)) d, lane) + join,  and d to divide
     """
     core, work = layer.core, layer.work
-    each = layer.visits.over_quotas(lambda quota: _tile_cycles(layer, quota))
+    each = layer.visits.total(*layer.visits.over_quotas(lambda quota: _tile_cycles(layer, quota)))
     loaded = layer.passes * _loaded_keys(layer)
     row_bytes = 2 * work.head_dim * VALUE_BYTES
     dram = Dram.of(core, loaded * row_bytes, row_bytes) + Dram.of(core, _other_bytes(layer))

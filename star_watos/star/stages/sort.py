@@ -46,8 +46,9 @@ def _work(layer: Layer) -> tuple[Column, Column]:
 
     match layer.flow.sorter:
         case Sorter.SADS:
-            taken = visits.over_quotas(over, each(visits.keys), each(visits.last))
-            return taken, visits.over_quotas(over, visits.keys, visits.last)
+            whole, last = visits.over_quotas(over)
+            taken = visits.total(whole * each(visits.keys), last * each(visits.last))
+            return taken, visits.total(whole * visits.keys, last * visits.last)
         case Sorter.FULL:
             again, merged = over(visits.kept), merge_steps(seen, inputs, survivors)
             repeated = again * each(seen)
