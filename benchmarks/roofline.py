@@ -1,4 +1,4 @@
-"""The four stages of the shipped core under their roofs, and how busy each is, from 1k to 1M tokens.
+"""The four stages of the shipped core under their roofs, and how busy each is, 1k to 1M tokens.
 
 Run it as `python benchmarks/roofline.py docs/star_roofline.png`; it needs the extra `plot`, and
 prints the figures that it draws.

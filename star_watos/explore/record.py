@@ -41,6 +41,8 @@ class Record:
     nearest: Overflow | None = None
     why: str = ""
     """The constraint or mistake in the way."""
+    thinned: bool = False
+    """Whether it had more non-dominated mappings than are kept."""
 
     @property
     def excess(self) -> float:
@@ -110,7 +112,14 @@ def _record(
     if kept:
         best = ideal(values_of(kept, objectives), signs_of(objectives.values()))
         vector = tuple(map(float, best))
-        return Record(State.COMPLETE, vector, outcome.points, feasible, dict(reasons))
+        return Record(
+            State.COMPLETE,
+            vector,
+            outcome.points,
+            feasible,
+            dict(reasons),
+            thinned=outcome.thinned,
+        )
     nearest = min(misses, key=lambda miss: miss.excess, default=None)
     state = State.INFEASIBLE if nearest or outcome.infeasible else State.INVALID
     common = reasons.most_common(1)

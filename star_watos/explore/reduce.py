@@ -64,7 +64,10 @@ def _front(
 
 def _plain(value: Any) -> Scalar:  # noqa: ANN401 (NumPy's scalar, or what bounds a mapping)
     """Return Python's own scalar; only the few rows that are kept pay for it."""
-    return value.value if isinstance(value, Bound) else value.item()
+    if isinstance(value, Bound):
+        return value.value
+    plain: Scalar = value.item() if isinstance(value, np.generic) else value
+    return plain
 
 
 def _nearest(

@@ -51,7 +51,7 @@ class Session:
         self._proposer, self._deadline = proposer, deadline
         self._batch = sweep.search.batch or sweep.search.generation
         self._seen: dict[Point, Trial] = {}
-        self._asked = self._distinct = self._points = self._feasible = 0
+        self._asked = self._distinct = self._points = self._feasible = self._thinned = 0
         self._infeasible: Counter[str] = Counter()
         self._history: list[tuple[int, Values]] = []
         self._front_written_s = 0.0
@@ -135,6 +135,7 @@ class Session:
         self._points += record.points
         self._feasible += record.feasible
         self._infeasible.update(record.infeasible)
+        self._thinned += record.thinned
         if record.state is State.COMPLETE:
             return
         if self.nearest is None or record.excess < self.nearest.excess:
@@ -184,6 +185,7 @@ class Session:
             "points_evaluated": self._points,
             "feasible_points": self._feasible,
             "infeasible": dict(sorted(self._infeasible.items())),
+            "thinned_trials": self._thinned,
             "front_size": len(self.archive.rows),
             "hypervolume": self.archive.hypervolume(),
             "hypervolume_reference": None

@@ -1,17 +1,17 @@
 """Sparse-attention cores and tilings as a problem to explore."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
-
 from star_watos.explore.candidates import parts
-from star_watos.explore.problem import Outcome, Parameters
-from star_watos.explore.reduce import reduce
+from star_watos.explore.problem import Outcome, Parameters, mistake
+from star_watos.explore.stack import Design, load_of
 from star_watos.explore.sweep import Exploration
-from star_watos.spec import From
-from star_watos.star import AttentionTask, Core, Resources, evaluate, legal_tiles
+from star_watos.explore.tilings import outcomes
+from star_watos.spec import From, InputError
+from star_watos.star import AttentionTask, Core, Resources, legal_tiles
 
 METRICS = frozenset(
     {
@@ -32,6 +32,15 @@ METRICS = frozenset(
 )
 
 
+class Tiles(StrEnum):
+    """Which layers share a tile."""
+
+    PER_LAYER = "per-layer"
+    """Those that are equal; every other one has its own."""
+    COMMON = "common"
+    """All."""
+
+
 class CoreExploration(Exploration):
     """A sweep of `star explore`."""
 
@@ -43,13 +52,12 @@ class CoreExploration(Exploration):
     """The template: a shipped name, a path, or the core itself."""
     workload: AttentionTask
     """What is computed."""
-
-
-_model = lru_cache(maxsize=16)(AttentionTask.load)
+    tiles: Tiles = Tiles.PER_LAYER
+    """`per-layer` gives layers that differ in what they keep a tile each, `common` one to all."""
 
 
 class CoreProblem:
-    """Evaluates all legal tilings of one core in one call."""
+    """Evaluates all legal tilings of many cores in one call."""
 
     def __init__(self, sweep: CoreExploration, beside: Path | None = None) -> None:
         """Explore `sweep`, whose relative paths start in the folder `beside`."""
@@ -58,20 +66,33 @@ class CoreProblem:
 
     def evaluate(self, parameters: Parameters) -> Outcome:
         """Return the tilings of the core that `parameters` describe which no other one beats."""
+        task, design = self._design(parameters)
+        return self._outcomes(task, [design])[0]
+
+    def evaluate_all(self, candidates: Sequence[Parameters]) -> list[Outcome | str]:
+        """Return the same for many cores: those with the same task are evaluated together."""
+        found: list[Outcome | str] = [""] * len(candidates)
+        tasks: dict[AttentionTask, list[tuple[int, Design]]] = {}
+        for place, parameters in enumerate(candidates):
+            try:
+                task, design = self._design(parameters)
+            except InputError as error:
+                found[place] = mistake(error)
+            else:
+                tasks.setdefault(task, []).append((place, design))
+        for task, placed in tasks.items():
+            together = self._outcomes(task, [design for _, design in placed])
+            for (place, _), outcome in zip(placed, together, strict=True):
+                found[place] = outcome
+        return found
+
+    def _design(self, parameters: Parameters) -> tuple[AttentionTask, Design]:
         built = parts(self.sweep, parameters)
         core, task = built["hardware"], built["workload"]
-        work = task.work(_model(task, self.beside))
-        tiles = legal_tiles(core, work)
-        result = evaluate(Resources.of(core), work, tiles)
-        needs = {n.name: (n.need_bytes, float(n.have_bytes), "B") for n in result.needs}
-        mapping = {
-            "key_tile": np.asarray(tiles.keys).astype(np.int64),
-            "heads_together": np.asarray(tiles.heads).astype(np.int64),
-            "bound": np.asarray(result.latency.bound),
-        }
-        return reduce(
-            self.sweep,
-            mapping,
-            result.metrics | {"accuracy_loss": task.sparsity.accuracy_loss},
-            needs,
-        )
+        tiles = legal_tiles(core, load_of(task, self.beside).work)
+        loss = task.sparsity.accuracy_loss
+        return task, Design(Resources.of(core), tiles, loss, "measured")
+
+    def _outcomes(self, task: AttentionTask, designs: Sequence[Design]) -> list[Outcome]:
+        load, per_layer = load_of(task, self.beside), self.sweep.tiles is Tiles.PER_LAYER
+        return outcomes(self.sweep, load, designs, per_layer=per_layer)

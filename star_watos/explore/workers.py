@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.process import BaseProcess
@@ -19,13 +20,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from star_watos.explore.problem import Outcome, Parameters, Problem, Row
+from star_watos.explore.problem import Batched, Outcome, Parameters, Problem, mistake
 from star_watos.spec import InputError
 
 Deadline: TypeAlias = float | None
 """A `perf_counter` reading after which nothing more is waited for."""
 Evaluate: TypeAlias = Callable[[Sequence[Parameters], Deadline], Iterator[Outcome | str]]
 """Candidates to outcomes; ends early at the deadline. A text says why one is no legal design."""
+Outcomes: TypeAlias = Future[list[Outcome | str]]
+TOGETHER = 16
+"""Most candidates that are evaluated at once, between two looks at the clock."""
 
 _problem: Problem
 """What this worker process evaluates; set once when it starts."""
@@ -39,7 +43,7 @@ def evaluator(problem: Problem, jobs: int) -> Iterator[Evaluate]:
         return
     others = set(active_children())
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start, (problem,))
-    futures: list[Future[Outcome | str]] = []
+    futures: list[Outcomes] = []
     try:
         _start_all(pool, jobs)
         yield lambda candidates, deadline: _there(pool, futures, candidates, deadline)
@@ -53,25 +57,25 @@ def evaluator(problem: Problem, jobs: int) -> Iterator[Evaluate]:
 def _here(
     problem: Problem, candidates: Sequence[Parameters], deadline: Deadline
 ) -> Iterator[Outcome | str]:
-    for candidate in candidates:
-        yield _evaluate(problem, candidate)
+    for some in _batches(candidates, TOGETHER):
+        yield from _evaluate(problem, some)
         if deadline is not None and time.perf_counter() >= deadline:
             return
 
 
 def _there(
     pool: ProcessPoolExecutor,
-    futures: list[Future[Outcome | str]],
+    futures: list[Outcomes],
     candidates: Sequence[Parameters],
     deadline: Deadline,
 ) -> Iterator[Outcome | str]:
     try:
-        futures[:] = [pool.submit(_work, candidate) for candidate in candidates]
+        futures[:] = [pool.submit(_work, some) for some in _batches(candidates, TOGETHER)]
         for future in futures:
             left = None if deadline is None else max(0.0, deadline - time.perf_counter())
             if not wait([future], left).done:
                 return
-            yield future.result()
+            yield from future.result()
     except BrokenProcessPool:
         text = "a worker process died, perhaps for want of memory; try fewer"
         raise InputError.of("--jobs", text) from None
@@ -80,19 +84,30 @@ def _there(
             future.cancel()
 
 
-def _evaluate(problem: Problem, candidate: Parameters) -> Outcome | str:
+def _batches(candidates: Sequence[Parameters], most: int) -> list[Sequence[Parameters]]:
+    return [candidates[at : at + most] for at in range(0, len(candidates), most)]
+
+
+def _evaluate(problem: Problem, candidates: Sequence[Parameters]) -> list[Outcome | str]:
+    together = problem.evaluate_all if isinstance(problem, Batched) else None
+    found = together(candidates) if together else [_one(problem, one) for one in candidates]
+    return [one if isinstance(one, str) else _plain(one) for one in found]
+
+
+def _one(problem: Problem, candidate: Parameters) -> Outcome | str:
     try:
-        outcome = problem.evaluate(candidate)
+        return problem.evaluate(candidate)
     except InputError as error:
-        first = error.problems[0]
-        return f"{first.key}: {first.text}" if first.key else first.text
-    rows = [_plain(row) for row in outcome.rows]
-    return Outcome(rows, outcome.points, outcome.feasible, outcome.infeasible, outcome.nearest)
+        return mistake(error)
 
 
-def _plain(row: Row) -> Row:
-    """Return the row with Python's own scalars, whose text does not depend on NumPy."""
-    return {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+def _plain(outcome: Outcome) -> Outcome:
+    """Return the outcome with Python's own scalars, whose text does not depend on NumPy."""
+    rows = [
+        {k: v.item() if isinstance(v, np.generic) else v for k, v in row.items()}
+        for row in outcome.rows
+    ]
+    return replace(outcome, rows=rows)
 
 
 def _start(problem: Problem) -> None:
@@ -109,8 +124,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _work(candidate: Parameters) -> Outcome | str:
-    return _evaluate(_problem, candidate)
+def _work(candidates: Sequence[Parameters]) -> list[Outcome | str]:
+    return _evaluate(_problem, candidates)
 
 
 def _ready() -> None:
