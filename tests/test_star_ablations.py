@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from star_watos.compare import Variant, ladder, on_core
@@ -27,8 +28,8 @@ CORE = load(Core, "star_28nm", "configs/cores")
 ISOLATED = Dataflow(tiling=Tiling.STAGE_ISOLATED)
 
 
-def work(seq_len=4096, **others):
-    n = float(seq_len)
+def work(seq_len=4096.0, **others):
+    n = seq_len + 0.0
     base = AttentionWork(4096.0, 1.0, 32.0, 32.0, 128.0, n, n, 0.074, 0.074)
     return dataclasses.replace(base, in_order_distinct=0.69, **others)
 
@@ -116,3 +117,12 @@ def test_the_ladder_has_a_figure_for_every_step_of_the_hardware():
     memory = {step.step: step.ours for step in steps if step.quantity.value == "memory access"}
     assert memory["full pipeline"] < -50
     assert set(Variant) >= {Variant.VANILLA, Variant.FULL}
+
+
+def test_chunks_count_as_many_dense_operations_as_the_prefill():
+    """Four chunks of 1,024 against 4,096 keys each: what throughput is counted in."""
+    ends = np.array([1024.0, 2048.0, 3072.0, 4096.0])
+    chunks = work(
+        seq_len=ends, q_len=1024.0, cached=ends - 1024, whole_len=4096.0, n_layers=np.ones(4)
+    )
+    assert chunks.dense_ops == work().dense_ops

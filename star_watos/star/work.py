@@ -121,9 +121,13 @@ class AttentionWork:
     @property
     def kept_per_row(self) -> Column:
         """Keys k that a query keeps: ceil(keep_ratio * length), of the whole text."""
-        length = self.seq_len if self.whole_len is None else self.whole_len
-        k: Column = np.ceil(self.keep_ratio * _float(length))
+        k: Column = np.ceil(self.keep_ratio * _float(self._whole))
         return k
+
+    @property
+    def _whole(self) -> Column:
+        """Length of the whole text."""
+        return self.seq_len if self.whole_len is None else self.whole_len
 
     @property
     def new_tokens(self) -> Column:
@@ -164,8 +168,9 @@ class AttentionWork:
     def dense_ops(self) -> Column:
         """Operations of the dense work of all layers, a MAC being 2: 2 L (2 q S d_q + 2 N D d_kv).
 
-        The full square of scores, as the accelerator papers count, and K/V of the N new tokens.
+        The full square of scores, as the accelerator papers count, and K/V of the N new tokens. A
+        chunk counts its queries against the whole text, so that chunks add up to the prefill.
         """
-        attention = 2 * self.q_len * _float(self.seq_len) * self.d_q
+        attention = 2 * self.q_len * _float(self._whole) * self.d_q
         generation = 2 * self.new_tokens * self.d_model * self.d_kv
         return self.total(2 * (attention + generation))
