@@ -118,7 +118,10 @@ def combined(core, task):
     [
         [],
         ["objectives={throughput_gops: maximize, energy_efficiency_gops_per_w: maximize}"],
-        ["hardware.sram.temp.capacity=20 KiB", "objectives={power_w: minimize, latency_s: minimize}"],
+        [
+            "hardware.sram.temp.capacity=20 KiB",
+            "objectives={power_w: minimize, latency_s: minimize}",
+        ],
         ["constraints.core_power_w.max=0.8", "objectives={latency_s: minimize}"],
         ["objectives={raw_throughput_gops: maximize, dram_bytes: minimize}"],
     ],
