@@ -11,7 +11,7 @@ from star_watos.explore.stack import Design, load_of
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.tilings import outcomes
 from star_watos.spec import From, InputError
-from star_watos.star import AttentionTask, Core, Resources, legal_tiles
+from star_watos.star import AttentionTask, Between, Core, Resources, legal_tiles
 
 METRICS = frozenset(
     {
@@ -90,8 +90,9 @@ class CoreProblem:
         built = parts(self.sweep, parameters)
         core, task = built["hardware"], built["workload"]
         tiles = legal_tiles(core, load_of(task, self.beside).work)
-        loss = task.sparsity.accuracy_loss
-        return task, Design(Resources.of(core), tiles, loss, "measured")
+        given = task.sparsity
+        told = "interpolated" if isinstance(given, Between) and not given.measured else "measured"
+        return task, Design(Resources.of(core), tiles, task.profile.accuracy_loss, told)
 
     def _outcomes(self, task: AttentionTask, designs: Sequence[Design]) -> list[Outcome]:
         load, per_layer = load_of(task, self.beside), self.sweep.tiles is Tiles.PER_LAYER

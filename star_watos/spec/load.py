@@ -64,11 +64,20 @@ def _fields(spec: type[Spec]) -> dict[str, Any]:
     return {info.alias or name: info for name, info in spec.model_fields.items()}
 
 
-def _inner(annotation: Any) -> type[Spec] | None:  # noqa: ANN401 (an annotation)
-    """Return the spec class inside `X`, `X | None`, `list[X]` or `dict[str, X]`, if any."""
+def _inner(annotation: Any, data: Any = None) -> type[Spec] | None:  # noqa: ANN401 (plain data)
+    """Return the spec class inside `X`, `X | None`, `list[X]` or `dict[str, X]`, if any.
+
+    Of `X | Y` it is the one that has more of the keys of `data`; X, if they have as many.
+    """
+    keys = data.keys() if isinstance(data, dict) else set()
+    found = _specs(annotation)
+    return max(found, key=lambda spec: len(_fields(spec).keys() & keys), default=None)
+
+
+def _specs(annotation: Any) -> list[type[Spec]]:  # noqa: ANN401 (an annotation)
     if isinstance(annotation, type) and issubclass(annotation, Spec):
-        return annotation
-    return next(filter(None, map(_inner, typing.get_args(annotation))), None)
+        return [annotation]
+    return [spec for inner in typing.get_args(annotation) for spec in _specs(inner)]
 
 
 def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> dict[KeyPath, list[Problem]]:
@@ -80,13 +89,21 @@ def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> dict[KeyP
     for key, info in _fields(spec).items():
         here = (*path, key)
         folder = next((m.folder for m in info.metadata if isinstance(m, From)), None)
-        if folder and isinstance(data.get(key), str):
-            problems = _graft(document, here, folder)
-            failed |= {here: problems} if problems else {}
-        inner = _inner(info.annotation)
+        for place in _references(data.get(key), here):
+            problems = _graft(document, place, folder) if folder else []
+            failed |= {place: problems} if problems else {}
+        inner = _inner(info.annotation, data.get(key))
         if inner is not None:
             failed |= _fill(inner, document, here)
     return failed
+
+
+def _references(value: Any, here: KeyPath) -> list[KeyPath]:  # noqa: ANN401 (plain data)
+    """Return the places of names of files: the value itself, or items of a list."""
+    if isinstance(value, str):
+        return [here]
+    items = value if isinstance(value, list) else []
+    return [(*here, i) for i, item in enumerate(items) if isinstance(item, str)]
 
 
 def _graft(document: Document, path: KeyPath, folder: str) -> list[Problem]:
@@ -181,13 +198,13 @@ def _path(data: Any, key: str) -> KeyPath:  # noqa: ANN401 (plain data)
 
 def _problem(spec: type[Spec], document: Document, detail: ErrorDetails) -> Problem:
     path: KeyPath = tuple(detail["loc"])
-    return Problem(document.mark(path), dotted(path), _text(spec, path, detail))
+    return Problem(document.mark(path), dotted(path), _text(spec, path, detail, document.data))
 
 
-def _text(spec: type[Spec], path: KeyPath, detail: ErrorDetails) -> str:
+def _text(spec: type[Spec], path: KeyPath, detail: ErrorDetails, data: Any) -> str:  # noqa: ANN401 (plain data)
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown(spec, path)
+            return _unknown(spec, path, data)
         case "missing":
             return "required, but missing"
         case "value_error":
@@ -215,8 +232,8 @@ def _expected(detail: ErrorDetails) -> str:
     return words
 
 
-def _unknown(spec: type[Spec], path: KeyPath) -> str:
-    allowed = list(_fields(_class_at(spec, path[:-1])))
+def _unknown(spec: type[Spec], path: KeyPath, data: Any) -> str:  # noqa: ANN401 (plain data)
+    allowed = list(_fields(_class_at(spec, path[:-1], data)))
     near = _nearest(str(path[-1]), allowed)
     return f"unknown field{near}" if near else f"unknown field; allowed: {', '.join(allowed)}"
 
@@ -226,10 +243,10 @@ def _nearest(word: str, allowed: Sequence[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _class_at(spec: type[Spec], path: KeyPath) -> type[Spec]:
-    for key in path:
+def _class_at(spec: type[Spec], path: KeyPath, data: Any) -> type[Spec]:  # noqa: ANN401 (plain data)
+    for n, key in enumerate(path, start=1):
         info = _fields(spec).get(str(key))
-        spec = (_inner(info.annotation) if info else None) or spec
+        spec = (_inner(info.annotation, _at(data, path[:n])) if info else None) or spec
     return spec
 
 

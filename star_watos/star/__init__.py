@@ -1,5 +1,6 @@
 """One sparse-attention core: stages, tile pipeline, latency, energy, area."""
 
+from star_watos.star.between import Between
 from star_watos.star.beyond import Beyond, beyond, notes, workload_document
 from star_watos.star.core import Core
 from star_watos.star.dataflow import (
@@ -31,6 +32,7 @@ __all__ = [
     "Attention",
     "AttentionTask",
     "AttentionWork",
+    "Between",
     "Beyond",
     "Core",
     "Dataflow",

@@ -40,7 +40,7 @@ def beyond(
 
     Both ends of the band are simulated, each at `key_tile` or the tile that is best there.
     """
-    profile = task.sparsity
+    profile = task.profile
     if task.seq_len <= profile.seq_len:
         return None
     used, rule = mean(task.ratios(model)).keep_ratio, profile.extrapolation
@@ -62,7 +62,7 @@ def _latency_s(
 
 def notes(task: AttentionTask, model: Model, ahead: Beyond | None) -> list[str]:
     """Return what a reader must know of the ratios: whose layers they are, and how far measured."""
-    said, profile = [], task.sparsity
+    said, profile = [], task.profile
     if profile.layers and len(profile.layers) != model.n_layers:
         m, n = len(profile.layers), model.n_layers
         said.append(
@@ -76,7 +76,7 @@ def notes(task: AttentionTask, model: Model, ahead: Beyond | None) -> list[str]:
 
 def _rest(task: AttentionTask, ahead: Beyond) -> str:
     """Return how the note of the measured length goes on: rule, ratio, band and its latency."""
-    measured, rule = f"{ahead.measured_seq_len:,} tokens", task.sparsity.extrapolation
+    measured, rule = f"{ahead.measured_seq_len:,} tokens", task.profile.extrapolation
     if rule is None or ahead.keep_ratio_band is None or ahead.latency_s_band is None:
         return f"{measured} and is held constant up to {task.seq_len:,}; no band is known"
     growth = f"{task.seq_len / ahead.measured_seq_len:.4g}"
@@ -97,7 +97,7 @@ def workload_document(task: AttentionTask, model: Model, ahead: Beyond | None) -
     `keep_ratio_by_layer` is None where all layers are one; `accuracy_loss` is of the measured
     length.
     """
-    layers, profile = task.ratios(model), task.sparsity
+    layers, profile = task.ratios(model), task.profile
     return {
         **task.model_dump(mode="json", exclude={"sparsity"}),
         "phase": task.step.value,

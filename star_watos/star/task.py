@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from star_watos.cost import Column
-from star_watos.spec import From, InputError, Spec
+from star_watos.spec import InputError, Spec
+from star_watos.star.between import AnyProfile, Between
 from star_watos.star.in_order import in_order_distinct
 from star_watos.star.ratios import Ratios, layer_ratios
 from star_watos.star.sparsity import Sparsity
@@ -46,8 +47,8 @@ class AttentionTask(Spec):
     """Queries at the end of the sequence, or of each chunk; all of it (prefill) when left out."""
     phase: Phase | None = None
     """`prefill`, `chunked` or `decode`; prefill without `queries`, else decode."""
-    sparsity: Annotated[Sparsity, From("configs/sparsity")]
-    """How much is kept: a shipped name, a path, or the profile itself."""
+    sparsity: AnyProfile
+    """How much is kept: a shipped name, a path, the profile itself, or `between` profiles."""
     causal: bool = True
     """Whether a query sees only the keys before it."""
 
@@ -85,6 +86,12 @@ class AttentionTask(Spec):
             return self.phase
         return Phase.PREFILL if self.asked == self.seq_len else Phase.DECODE
 
+    @property
+    def profile(self) -> Sparsity:
+        """What is kept."""
+        given = self.sparsity
+        return given.profile() if isinstance(given, Between) else given
+
     def load(self, beside: Path | None = None) -> Model:
         """Return the model; raises `InputError` where a core of this kind cannot run it."""
         model = load_model(self.model, beside)
@@ -95,7 +102,7 @@ class AttentionTask(Spec):
 
     def ratios(self, model: Model, exponent: float | None = None) -> list[Ratios]:
         """Return what each layer of `model` keeps at this length; see `layer_ratios`."""
-        return layer_ratios(self.sparsity, model.n_layers, self.seq_len, exponent)
+        return layer_ratios(self.profile, model.n_layers, self.seq_len, exponent)
 
     def work(self, model: Model, exponent: float | None = None) -> AttentionWork:
         """Return the counts that the formulas take, equal layers (and chunks) as one group."""
@@ -104,7 +111,7 @@ class AttentionTask(Spec):
         together = [r.group_load_ratio for r, _, _ in groups]
         ends = _column(end for _, _, (_, end) in groups)
         starts = _column(start for _, _, (start, _) in groups)
-        measured = self.sparsity.measured
+        measured = self.profile.measured
         return AttentionWork(
             d_model=float(model.d_model),
             n_layers=_column(n for _, n, _ in groups),
