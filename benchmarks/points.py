@@ -1,26 +1,32 @@
-"""Points a second: a plan at a time, all plans of a wafer in columns, and a whole exploration.
+"""Points a second: one at a time, in columns, and a whole exploration, for wafers and for cores.
 
 Run it as `python benchmarks/points.py`. Machines differ and are noisy: the ratios are the result.
 """
 
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from star_watos.explore import explore
 from star_watos.explore.candidates import baseline, load_sweep
+from star_watos.explore.star import CoreExploration, CoreProblem
 from star_watos.explore.watos import WaferExploration, WaferProblem
 from star_watos.spec import load
-from star_watos.star import AttentionWork, Core
+from star_watos.star import AttentionTask, Core, Resources, Sparsity, Tile, legal_tiles
 from star_watos.star import evaluate as evaluate_core
 from star_watos.watos import Training, Wafer, evaluate, legal_plans
 
 SECONDS = 2.0
+DESIGNS = 32
+"""Cores in one column."""
 
 
-def rate(points: int, work: object) -> float:
+def rate(points: int, work: Callable[[], object]) -> float:
     """Return points a second of `work`, repeated for a while."""
     work()
     start, repeats = time.perf_counter(), 0
@@ -37,6 +43,12 @@ def show(name: str, points_per_s: float, ratio: str = "") -> None:
 
 def main() -> None:
     """Measure and print."""
+    wafers()
+    cores()
+
+
+def wafers() -> None:
+    """A point is a plan."""
     wafer = load(Wafer, "watos_config3", "configs/wafers")
     training = Training(model="llama3_70b")
     model = training.load()
@@ -44,23 +56,39 @@ def main() -> None:
     one = plans.take(np.array([0]))
     scalar = rate(1, lambda: evaluate(wafer, model, training, one))
     columns = rate(len(plans), lambda: evaluate(wafer, model, training, plans))
-    sweep, folder = load_sweep(WaferExploration, "watos_llama3_70b")
-    with tempfile.TemporaryDirectory() as out:
-        run = explore(
-            sweep, WaferProblem(sweep, folder), Path(out) / "run", baseline=baseline(sweep)
-        )
-    whole = run.manifest["points_evaluated"] / run.manifest["wall_s"]
     show("watos, a plan at a time", scalar)
     show(f"watos, {len(plans):,} plans in columns", columns, f"{columns / scalar:,.0f}x")
-    show("watos, whole exploration, 1 job", whole, f"{whole / columns:.2f}x columns")
-    print(f"  of its wall time: {run.manifest['time_s']}")
+    whole(WaferExploration, WaferProblem, "watos_llama3_70b", columns)
+
+
+def cores() -> None:
+    """A point is a tile of a design; columns mix designs and tiles."""
     core = load(Core, "star_28nm", "configs/cores")
-    work = AttentionWork(4096.0, 32.0, 32.0, 32.0, 128.0, 4096.0, 4096.0, 0.074, 0.074)
-    tiles = np.tile(np.arange(1.0, 129.0) * 32, 100)
-    single = rate(1, lambda: evaluate_core(core, work, 64.0))
-    many = rate(len(tiles), lambda: evaluate_core(core, work, tiles))
-    show("star, a tile at a time", single)
-    show(f"star, {len(tiles):,} tiles in columns", many, f"{many / single:,.0f}x")
+    task = AttentionTask(
+        model="llama2_7b", seq_len=4096, sparsity=load(Sparsity, "sofa_2pct", "configs/sparsity")
+    )
+    work, resources = task.work(task.load()), Resources.of(core)
+    tiles = legal_tiles(core, work)
+    designs = [replace(resources, sufa_columns=2.0 * n) for n in range(1, DESIGNS + 1)]
+    mixed = Resources.columns([design for design in designs for _ in range(np.size(tiles.keys))])
+    every = Tile(np.tile(tiles.keys, DESIGNS), np.tile(tiles.heads, DESIGNS))
+    points = int(np.size(every.keys))
+    scalar = rate(1, lambda: evaluate_core(resources, work, Tile(64.0)))
+    columns = rate(points, lambda: evaluate_core(mixed, work, every))
+    show("star, a tile at a time", scalar)
+    show(f"star, {points:,} tiles of {DESIGNS} designs", columns, f"{columns / scalar:,.0f}x")
+    whole(CoreExploration, CoreProblem, "star_llama2_7b_4k", columns)
+
+
+def whole(kind: type[Any], problem: type[Any], name: str, columns: float) -> None:
+    """Measure an exploration from start to end, in this process."""
+    sweep, folder = load_sweep(kind, name)
+    with tempfile.TemporaryDirectory() as out:
+        run = explore(sweep, problem(sweep, folder), Path(out) / "run", baseline=baseline(sweep))
+    points_per_s = run.manifest["points_evaluated"] / run.manifest["wall_s"]
+    show(f"{name}, whole, 1 job", points_per_s, f"{points_per_s / columns:.2f}x columns")
+    spent = ", ".join(f"{part} {s:.2f} s" for part, s in run.manifest["time_s"].items())
+    print(f"  of its wall time: {spent}")
 
 
 if __name__ == "__main__":
