@@ -16,6 +16,7 @@ from star_watos.explore.sampler import proposer
 from star_watos.explore.search import Session, Stop
 from star_watos.explore.space import Space
 from star_watos.explore.sweep import Exploration
+from star_watos.explore.template import Template, template
 from star_watos.explore.workers import evaluator, uninterrupted
 from star_watos.files import Folder, Scalar
 
@@ -33,6 +34,8 @@ class Result:
     """The content of `run.json`."""
     tally: Tally
     stop: Stop
+    template: Template | None
+    """The template's own point; None if it was not told, or does not meet the limits."""
     gate: Gate | None
     """The sweep's expectation, if it has one and something was found."""
     nearest: Overflow | None
@@ -63,7 +66,8 @@ def explore(
 ) -> Result:
     """Search the space of `sweep` for the best designs of `problem`; write the files to `out`.
 
-    `baseline` is a candidate to try first, if the space holds it. `config` is the resolved
+    `baseline` are the template's values on the axes: it is a candidate to try first, if the space
+    holds it, and the front is held against it. `config` is the resolved
     configuration, for the record. What is found does not depend on `jobs`. Ctrl-C and the time
     limit end the search early; what is finished by then is the result.
     """
@@ -78,18 +82,28 @@ def explore(
     with evaluator(problem, jobs) as evaluate, live_view() as view:
         session.run(evaluate, view)
     with uninterrupted():
-        return _finish(session, stored, origin(config or {}, sweep.search.seed))
+        rows = session.write_front()
+        with watch.timing(Part.MODEL):
+            own = None if baseline is None else template(sweep, problem, dict(baseline), rows)
+        return _finish(session, rows, own, stored, origin(config or {}, sweep.search.seed))
 
 
-def _finish(session: Session, stored: Values | None, source: dict[str, Any]) -> Result:
-    rows = session.write_front()
+def _finish(
+    session: Session,
+    rows: list[Row],
+    own: Template | None,
+    stored: Values | None,
+    source: dict[str, Any],
+) -> Result:
     expect, found = session.sweep.expect, session.archive.values
     gate = None
     if expect is not None and stored is not None and rows:
         gate = check(expect.hypervolume, stored, found, session.sweep.objectives)
     summary = session.summary()
     wall_s = session.watch.wall_s
-    manifest = {**source, **summary, "wall_s": wall_s, "time_s": session.watch.split(wall_s)}
+    against = {"template": own.document(session.sweep.objectives) if own else None}
+    spent = {"wall_s": wall_s, "time_s": session.watch.split(wall_s)}
+    manifest = {**source, **summary, **against, **spent}
     session.folder.replace(files.RUN, files.run_json(manifest))
     miss = session.nearest if not rows else None
     return Result(
@@ -99,6 +113,7 @@ def _finish(session: Session, stored: Values | None, source: dict[str, Any]) -> 
         manifest=manifest,
         tally=session.tally(),
         stop=session.stop or Stop.DONE,
+        template=own,
         gate=gate,
         nearest=miss.nearest if miss else None,
         why=miss.why if miss else "",

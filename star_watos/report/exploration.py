@@ -1,5 +1,6 @@
 """The terminal report and the JSON of an exploration."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from star_watos.explore import Result
+    from star_watos.explore.template import Template
 
 
 def exploration_document(result: "Result") -> dict[str, Any]:
@@ -31,6 +33,9 @@ def print_exploration(result: "Result", console: Console | None = None) -> None:
     )
     if result.rows:
         console.print(_best(result))
+    if result.template is not None:
+        console.print(_against(result.template, result.objectives), highlight=False, markup=False)
+    if result.rows:
         console.print(f"files: {result.out}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -61,6 +66,14 @@ def _best(result: "Result") -> Table:
             style=style,
         )
     return table
+
+
+def _against(own: "Template", objectives: Iterable[str]) -> str:
+    """Return the template's point and how many designs of the front dominate it."""
+    point = ", ".join(f"{name} {_cell(own.row[name])}" for name in objectives)
+    counts = [f"{designs:,} better in {count}" for count, designs in own.better_in.items()]
+    said = f"{own.dominated_by:,} of the front dominate it" if counts else "nothing dominates it"
+    return f"the template itself: {point}; {said}{': ' if counts else ''}{', '.join(counts)}"
 
 
 def _cell(value: object) -> str:
