@@ -1,0 +1,99 @@
+"""The template's own point against the front; the shipped sweep dominates the published core."""
+
+import json
+import re
+
+import pytest
+
+from star_watos.explore import explore
+from star_watos.explore.candidates import baseline, load_sweep
+from star_watos.explore.star import CoreExploration, CoreProblem
+from star_watos.spec import load
+from star_watos.star import AttentionTask, Core, Sparsity, simulate
+
+FEW = (
+    "space={hardware.queries: {choices: [96, 128]},"
+    " hardware.dlzs.columns: {choices: [32, 48]},"
+    " hardware.kv_generation.columns: {choices: [4, 7]},"
+    " hardware.sufa.columns: {choices: [4, 8]},"
+    " hardware.sram.temp.capacity: {choices: [24 KiB, 28 KiB]},"
+    " workload.sparsity.at: {choices: [1.0, 1.75, 2.0]}}"
+)
+
+
+@pytest.fixture
+def run_of(tmp_path):
+    def run(*options):
+        sweep, folder = load_sweep(CoreExploration, "star_llama2_7b_4k", options)
+        problem = CoreProblem(sweep, folder)
+        return explore(sweep, problem, tmp_path / "run", baseline=baseline(sweep))
+
+    return run
+
+
+def published():
+    """Return the figures of the shipped core at the published point."""
+    profile = load(Sparsity, "sofa_2pct", "configs/sparsity")
+    task = AttentionTask(model="llama2_7b", seq_len=4096, sparsity=profile)
+    core = load(Core, "star_28nm", "configs/cores")
+    return simulate(core, task.work(task.load())).metrics | {"accuracy_loss": 0.02}
+
+
+def test_designs_of_the_shipped_sweep_dominate_the_published_core(run_of):
+    """A part of its space, whole: lower latency, lower energy, less silicon, no more loss."""
+    result, own = run_of(FEW), published()
+    assert result.template.row["latency_s"] == pytest.approx(own["latency_s"], rel=1e-12)
+    faster = [
+        row
+        for row in result.rows
+        if row["latency_s"] < own["latency_s"]
+        and row["energy_j"] < own["energy_j"]
+        and row["area_mm2"] < own["area_mm2"]
+        and row["accuracy_loss"] <= own["accuracy_loss"]
+    ]
+    assert len(faster) >= 1
+    assert sum(n for count, n in result.template.better_in.items() if count >= 3) >= len(faster)
+    assert min(row["latency_s"] for row in faster) < 0.85 * own["latency_s"]
+
+
+def test_the_parts_of_its_space_are_in_it():
+    few, _ = load_sweep(CoreExploration, "star_llama2_7b_4k", [FEW])
+    whole, _ = load_sweep(CoreExploration, "star_llama2_7b_4k")
+    for key, axis in few.space.items():
+        assert set(axis.values()) <= set(whole.space[key].values())
+
+
+def test_what_is_written_of_the_template(run_of):
+    result = run_of(FEW)
+    document = json.loads((result.out / "run.json").read_text(encoding="utf-8"))["template"]
+    assert list(document["point"]) == list(result.objectives)
+    assert document["dominated_by"] == sum(document["better_in"].values()) > 0
+    assert document["point"]["accuracy_loss"] == 0.02
+
+
+def test_a_template_on_the_front_is_dominated_by_nothing(run_of):
+    result = run_of("space={hardware.queries: {choices: [128]}}")
+    assert result.template.better_in == {}
+    assert result.template.row["latency_s"] == result.rows[0]["latency_s"]
+
+
+def test_a_template_beyond_a_limit_has_no_point(run_of):
+    result = run_of(FEW, "constraints.area_mm2.max=5.7")
+    assert result.rows
+    assert result.template is None
+    assert result.manifest["template"] is None
+
+
+@pytest.mark.parametrize(
+    ("space", "says"),
+    [
+        (FEW, r"the template itself: latency_s 0\.72198, .* of the front dominate it: "),
+        ("space={hardware.queries: {choices: [128]}}", "; nothing dominates it"),
+    ],
+)
+def test_the_terminal_says_so(run_star, tmp_path, space, says):
+    code, out, err = run_star(
+        "explore", "star_llama2_7b_4k", "--out", tmp_path / "run", "--jobs", 1, "--set", space
+    )
+    assert code == 0, err
+    assert re.search(says, " ".join(out.split()))
