@@ -28,7 +28,7 @@ Deadline: TypeAlias = float | None
 Evaluate: TypeAlias = Callable[[Sequence[Parameters], Deadline], Iterator[Outcome | str]]
 """Candidates to outcomes; ends early at the deadline. A text says why one is no legal design."""
 Outcomes: TypeAlias = Future[list[Outcome | str]]
-TOGETHER = 16
+TOGETHER = 64
 """Most candidates that are evaluated at once, between two looks at the clock."""
 
 _problem: Problem
@@ -46,7 +46,9 @@ def evaluator(problem: Problem, jobs: int) -> Iterator[Evaluate]:
     futures: list[Outcomes] = []
     try:
         _start_all(pool, jobs)
-        yield lambda candidates, deadline: _there(pool, futures, candidates, deadline)
+        yield lambda candidates, deadline: _there(
+            pool, futures, _batches(problem, candidates, jobs), deadline
+        )
     finally:
         idle = all(future.done() for future in futures)
         pool.shutdown(wait=idle, cancel_futures=True)
@@ -57,7 +59,7 @@ def evaluator(problem: Problem, jobs: int) -> Iterator[Evaluate]:
 def _here(
     problem: Problem, candidates: Sequence[Parameters], deadline: Deadline
 ) -> Iterator[Outcome | str]:
-    for some in _batches(candidates, TOGETHER):
+    for some in _batches(problem, candidates, 1):
         yield from _evaluate(problem, some)
         if deadline is not None and time.perf_counter() >= deadline:
             return
@@ -66,11 +68,11 @@ def _here(
 def _there(
     pool: ProcessPoolExecutor,
     futures: list[Outcomes],
-    candidates: Sequence[Parameters],
+    batches: Sequence[Sequence[Parameters]],
     deadline: Deadline,
 ) -> Iterator[Outcome | str]:
     try:
-        futures[:] = [pool.submit(_work, some) for some in _batches(candidates, TOGETHER)]
+        futures[:] = [pool.submit(_work, some) for some in batches]
         for future in futures:
             left = None if deadline is None else max(0.0, deadline - time.perf_counter())
             if not wait([future], left).done:
@@ -84,7 +86,12 @@ def _there(
             future.cancel()
 
 
-def _batches(candidates: Sequence[Parameters], most: int) -> list[Sequence[Parameters]]:
+def _batches(
+    problem: Problem, candidates: Sequence[Parameters], jobs: int
+) -> list[Sequence[Parameters]]:
+    """Return the candidates in as few parts as keep every process busy; singly if that is alike."""
+    even = -(-len(candidates) // jobs)
+    most = max(1, min(TOGETHER, even)) if isinstance(problem, Batched) else 1
     return [candidates[at : at + most] for at in range(0, len(candidates), most)]
 
 

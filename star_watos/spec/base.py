@@ -93,7 +93,8 @@ def json_schema(spec: type[Spec]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Marks a field that may be written as the name of a file of a shipped folder, or as a path."""
+    """Marks a field that may be written as the name of a file of a shipped folder, or as a path;
+    of a list, each of its items."""
 
     folder: str
 
@@ -101,4 +102,7 @@ class From:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Allow the name beside the thing itself, so that editors accept both."""
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
+        own = handler(schema)
+        if own.get("type") == "array":
+            return own | {"items": {"anyOf": [{"type": "string"}, own["items"]]}}
+        return {"anyOf": [{"type": "string"}, own]}

@@ -4,8 +4,9 @@ import difflib
 import re
 import typing
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -64,17 +65,33 @@ def _fields(spec: type[Spec]) -> dict[str, Any]:
     return {info.alias or name: info for name, info in spec.model_fields.items()}
 
 
-def _inner(annotation: Any, data: Any = None) -> type[Spec] | None:  # noqa: ANN401 (plain data)
-    """Return the spec class inside `X`, `X | None`, `list[X]` or `dict[str, X]`, if any.
+class _Part(NamedTuple):
+    """A field that holds specs, or names of files that do."""
 
-    Of `X | Y` it is the one that has more of the keys of `data`; X, if they have as many.
-    """
-    keys = data.keys() if isinstance(data, dict) else set()
-    found = _specs(annotation)
-    return max(found, key=lambda spec: len(_fields(spec).keys() & keys), default=None)
+    folder: str | None
+    """Where shipped files of this kind are."""
+    specs: tuple[type[Spec], ...]
+
+    def meant(self, data: Any) -> type[Spec] | None:  # noqa: ANN401 (plain data)
+        """Return the spec that has most of the keys of `data`; of equal ones, the first."""
+        keys = data.keys() if isinstance(data, dict) and len(self.specs) > 1 else set()
+        return max(self.specs, key=lambda spec: len(_fields(spec).keys() & keys), default=None)
+
+
+@cache
+def _parts(spec: type[Spec]) -> dict[str, _Part]:
+    """Return the fields of `spec` that hold specs; a candidate of a search asks for them anew."""
+    found = {}
+    for key, info in _fields(spec).items():
+        folder = next((m.folder for m in info.metadata if isinstance(m, From)), None)
+        specs = tuple(_specs(info.annotation))
+        if folder or specs:
+            found[key] = _Part(folder, specs)
+    return found
 
 
 def _specs(annotation: Any) -> list[type[Spec]]:  # noqa: ANN401 (an annotation)
+    """Return the spec classes inside `X`, `X | Y`, `list[X]` or `dict[str, X]`."""
     if isinstance(annotation, type) and issubclass(annotation, Spec):
         return [annotation]
     return [spec for inner in typing.get_args(annotation) for spec in _specs(inner)]
@@ -86,13 +103,12 @@ def _fill(spec: type[Spec], document: Document, path: KeyPath = ()) -> dict[KeyP
     if not isinstance(data, dict):
         return {}
     failed: dict[KeyPath, list[Problem]] = {}
-    for key, info in _fields(spec).items():
+    for key, part in _parts(spec).items():
         here = (*path, key)
-        folder = next((m.folder for m in info.metadata if isinstance(m, From)), None)
         for place in _references(data.get(key), here):
-            problems = _graft(document, place, folder) if folder else []
+            problems = _graft(document, place, part.folder) if part.folder else []
             failed |= {place: problems} if problems else {}
-        inner = _inner(info.annotation, data.get(key))
+        inner = part.meant(data.get(key))
         if inner is not None:
             failed |= _fill(inner, document, here)
     return failed
@@ -245,8 +261,8 @@ def _nearest(word: str, allowed: Sequence[str]) -> str:
 
 def _class_at(spec: type[Spec], path: KeyPath, data: Any) -> type[Spec]:  # noqa: ANN401 (plain data)
     for n, key in enumerate(path, start=1):
-        info = _fields(spec).get(str(key))
-        spec = (_inner(info.annotation, _at(data, path[:n])) if info else None) or spec
+        part = _parts(spec).get(str(key))
+        spec = (part.meant(_at(data, path[:n])) if part else None) or spec
     return spec
 
 
