@@ -20,6 +20,7 @@ SWEEP = """
 kind: star-exploration
 hardware: star_28nm
 workload: {model: smollm2_135m, seq_len: 2k, sparsity: %s}
+tiles: per-layer
 space:
   hardware.kv_generation.columns: {choices: [2, 4]}
   hardware.sram.temp.capacity: {choices: ["28 KiB", "112 KiB"]}
@@ -151,6 +152,10 @@ def test_own_tiles_are_at_least_as_good_as_a_common_one(sweep_of, tmp_path):
         texts = {type(row["key_tile"]) for row in result.rows}
         assert texts >= ({str} if tiles == "per-layer" else {int})
     assert volumes["per-layer"] < volumes["common"]
+
+
+def test_a_sweep_that_does_not_say_has_a_common_tile():
+    assert CoreExploration.model_fields["tiles"].default == "common"
 
 
 def test_a_profile_without_layers_has_one_tile(sweep_of):

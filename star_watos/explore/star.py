@@ -52,7 +52,7 @@ class CoreExploration(Exploration):
     """The template: a shipped name, a path, or the core itself."""
     workload: AttentionTask
     """What is computed."""
-    tiles: Tiles = Tiles.PER_LAYER
+    tiles: Tiles = Tiles.COMMON
     """`per-layer` gives layers that differ in what they keep a tile each, `common` one to all."""
 
 
