@@ -93,8 +93,7 @@ def json_schema(spec: type[Spec]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Marks a field that may be written as the name of a file of a shipped folder, or as a path;
-    of a list, each of its items."""
+    """Marks a field, or the items of one, that may be the name of a shipped file or a path."""
 
     folder: str
 
