@@ -62,7 +62,10 @@ def wafers() -> None:
 
 
 def cores() -> None:
-    """A point is a tile of a design; columns mix designs and tiles."""
+    """A point is a tile of a design: one, designs beside tiles, and both mixed row by row.
+
+    Beside one another each term is worked out on the axes that it depends on.
+    """
     core = load(Core, "star_28nm", "configs/cores")
     task = AttentionTask(
         model="llama2_7b", seq_len=4096, sparsity=load(Sparsity, "sofa_2pct", "configs/sparsity")
@@ -74,9 +77,13 @@ def cores() -> None:
     every = Tile(np.tile(tiles.keys, DESIGNS), np.tile(tiles.heads, DESIGNS))
     points = int(np.size(every.keys))
     scalar = rate(1, lambda: evaluate_core(resources, work, Tile(64.0)))
+    down = Resources.columns(designs).each(lambda column: np.asarray(column)[:, np.newaxis])
+    across = Tile(np.asarray(tiles.keys)[np.newaxis], np.asarray(tiles.heads)[np.newaxis])
+    beside = rate(points, lambda: evaluate_core(down, work, across))
     columns = rate(points, lambda: evaluate_core(mixed, work, every))
     show("star, a tile at a time", scalar)
-    show(f"star, {points:,} tiles of {DESIGNS} designs", columns, f"{columns / scalar:,.0f}x")
+    show(f"star, {DESIGNS} designs beside tiles", beside, f"{beside / scalar:,.0f}x")
+    show(f"star, {points:,} mixed rows", columns, f"{columns / scalar:,.0f}x")
     whole(CoreExploration, CoreProblem, "star_llama2_7b_4k", columns)
 
 
