@@ -22,7 +22,7 @@ from star_watos.star import evaluate as evaluate_core
 from star_watos.watos import Training, Wafer, evaluate, legal_plans
 
 SECONDS = 2.0
-DESIGNS = 32
+DESIGNS = 128
 """Cores in one column."""
 
 
