@@ -127,10 +127,11 @@ def tasks_of(machine, heads):
         visit = head.visits
         if flow.predicts:
             move("front load", t, visit.front[:, own], ("predict", t - 2))
-            array(
-                "predict", t, visit.predict[:, own],
-                ("front load", t), ("sort", t - 2), ("attention", t - HEADS_WAITING * v),
-            )  # fmt: skip
+            begin = [("front load", t), ("predict", t - 1), ("sort", t - 2)]
+            begin += [(kind, t - HEADS_WAITING * v) for kind in ("attention", "rows load")]
+            array("project", t, visit.project[:, own], *begin)
+            move("tokens and codes", t, visit.codes[:, own], *begin)
+            array("predict", t, visit.predict[:, own], ("project", t), ("tokens and codes", t))
             move("K^ store", t, visit.key_store[:, own], ("predict", t))
             scores = ("predict", t)
             if flow.isolated:
@@ -139,19 +140,18 @@ def tasks_of(machine, heads):
                 scores = ("scores load", t)
             array("sort", t, visit.sort[:, own], scores)
             move("identifiers store", t, visit.identifiers[:, own], ("sort", t))
-        stored = [("batch store", g * b + x) for x in range(int(head.needs[own]))]
-        after = [("asked", t - 1), ("identifiers store", t), ("attention", t - 2), *stored]
-        # Rows are asked for in the order of visits: a task of no time stands for that.
-        tasks["asked", t] = Task("rows load", after=after)
-        move("rows load", t, visit.rows[:, own], ("asked", t))
-        array("attention", t, visit.attention[:, own], ("rows load", t))
-        move("output store", t, visit.output[:, own], ("attention", t))
+        begin = [("batch store", g * b + x) for x in range(int(head.needs[own]))]
+        begin += [("attention", t - 1), ("rows load", t - 1), ("identifiers store", t)]
+        move("rows load", t, visit.rows[:, own], *begin)
+        array("attention", t, visit.attention[:, own], *begin)
+        move("output store", t, visit.output[:, own], ("attention", t), ("rows load", t))
     for x in range(b * len(heads)):
         batches, own = heads[x // b].batches, x % b
-        known = ("sort", x // b * v + int(batches.known[own]))
-        move("batch load", x, batches.load[:, own], known, ("kv_generation", x - 2))
-        array("kv_generation", x, batches.generation[:, own], ("batch load", x))
-        move("batch store", x, batches.store[:, own], ("kv_generation", x))
+        begin = [("sort", x // b * v + int(batches.known[own]))]
+        begin += [("kv_generation", x - 1), ("batch load", x - 1)]
+        move("batch load", x, batches.load[:, own], *begin)
+        array("kv_generation", x, batches.generation[:, own], *begin)
+        move("batch store", x, batches.store[:, own], ("kv_generation", x), ("batch load", x))
     return tasks
 
 
@@ -162,8 +162,9 @@ def both(machine, heads):
     play_plainly(tasks)
     spans = played.stages | played.transfers
     for name, span in spans.items():
-        plain = [tasks[name, i] for i in range(span.end.size)]
-        yield name, span, np.array([(t.start, t.end) for t in plain]).reshape(-1, 2).T
+        begin = "project" if name == "predict" else name
+        plain = [(tasks[begin, i].start, tasks[name, i].end) for i in range(span.end.size)]
+        yield name, span, np.array(plain).reshape(-1, 2).T
 
 
 def some(rng, rows, n, share=1.0):
@@ -177,7 +178,8 @@ def random_head(rng, n_visits, n_batches, port_share):
     n = n_visits
     stage = lambda size: some(rng, 4, size) * np.array([[1], *[[port_share * 100]] * 3])  # noqa: E731
     visits = Tasks(
-        front=some(rng, 3, n), predict=stage(n), key_store=some(rng, 3, n, 0.3),
+        front=some(rng, 3, n), project=stage(n) * (rng.random(n) < 0.5),
+        codes=some(rng, 3, n, 0.5), predict=stage(n), key_store=some(rng, 3, n, 0.3),
         scores=some(rng, 3, n, 0.5), sort=stage(n), identifiers=some(rng, 3, n),
         rows=some(rng, 3, n), attention=stage(n), output=some(rng, 3, n, 0.3),
         new=np.zeros(n), high=np.zeros(n), query_tile=np.zeros(n), key_tile=np.zeros(n),

@@ -143,15 +143,15 @@ def test_prediction_of_the_first_visit_by_hand():
     machine = machine_of(work_of(64), srams={"weight": 2**20})
     assert machine.room.codes_share == 1
     made = listed(machine)
-    front, task, store = predicting.prediction(machine, made, predicting.KeyBlocks.of(machine, 0))
+    made = predicting.prediction(machine, made, predicting.KeyBlocks.of(machine, 0))
     kib = 1024.0
-    assert front[tasks.BYTES].tolist() == [(16 + 16 + 20) * kib]
-    assert store[tasks.BYTES].tolist() == [16 * kib]
-    assert task[tasks.CYCLES].tolist() == [256 + 256]
-    # 2 x 64 x 256 B of tokens in and out, K^ read, Q in; codes read by both groups, written once.
-    assert task[tasks.TOKEN].tolist() == [(32 + 16 + 16) * kib]
-    assert task[tasks.WEIGHT].tolist() == [(2 * 20 + 20) * kib]
-    assert task[tasks.TEMP].tolist() == [4 * kib]
+    assert made.front[tasks.BYTES].tolist() == [16 * kib]
+    assert made.codes[tasks.BYTES].tolist() == [(16 + 20) * kib]
+    assert made.key_store[tasks.BYTES].tolist() == [16 * kib]
+    # 2 x 64 x 256 B of tokens in and out; codes read by both groups, written once.
+    assert made.project.tolist() == [[256], [32 * kib], [(2 * 20 + 20) * kib], [0]]
+    # K^ read, Q in; scores out.
+    assert made.predict.tolist() == [[256], [(16 + 16) * kib], [0], [4 * kib]]
 
 
 def test_codes_that_do_not_stay_come_with_every_group():
@@ -233,7 +233,8 @@ def test_without_prediction_all_is_loaded_and_generated():
     choice = visits.Choice.of(machine, 1)
     one = head.head_tasks(machine, predicting.KeyBlocks.of(machine, 0), choice)
     assert one.visits.rows[tasks.BYTES].tolist() == [64 * 512 + 64 * 128 * 2]
-    assert one.visits.predict.sum() == one.visits.sort.sum() == one.visits.front.sum() == 0
+    for nothing in ("front", "project", "codes", "predict", "sort"):
+        assert getattr(one.visits, nothing).sum() == 0
     assert one.batches.store[tasks.BYTES].sum() == 64 * 2 * 128 * 2
 
 
@@ -247,11 +248,10 @@ def test_without_prediction_all_is_loaded_and_generated():
 )
 def test_predictors_differ_in_the_bytes_of_their_values(predictor, tokens, keys, codes):
     machine = machine_of(work_of(64), flow=Dataflow(predictor), srams={"weight": 2**20})
-    front, _, store = predicting.prediction(
-        machine, listed(machine), predicting.KeyBlocks.of(machine, 0)
-    )
-    assert store[tasks.BYTES].tolist() == [64 * 128 * keys]
-    assert front[tasks.BYTES].tolist() == [64 * 128 * 2 + 64 * 256 * tokens + 256 * 128 * codes]
+    made = predicting.prediction(machine, listed(machine), predicting.KeyBlocks.of(machine, 0))
+    assert made.key_store[tasks.BYTES].tolist() == [64 * 128 * keys]
+    assert made.front[tasks.BYTES].tolist() == [64 * 128 * 2]
+    assert made.codes[tasks.BYTES].tolist() == [64 * 256 * tokens + 256 * 128 * codes]
 
 
 def test_scores_of_whole_rows_spill_where_two_do_not_fit():

@@ -234,8 +234,8 @@ def test_texts_of_tiles():
 
 
 def test_the_cap_is_told(sweep_of):
-    """With room for one combination of a design only."""
-    sweep = sweep_of("smollm2_2k_90pct")
+    """With room for four of a design's six combinations."""
+    sweep = sweep_of("smollm2_2k_98pct")
     core = load(Core, "star_28nm", "configs/cores")
     one = Load.of(sweep.workload, None)
     design = Design(Resources.of(core), legal_tiles(core, one.work), 0.0, "measured")

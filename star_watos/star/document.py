@@ -45,13 +45,12 @@ def _stages(result: Evaluation) -> dict[str, dict[str, float]]:
     said = {}
     for name, stage in zip(Stages._fields, result.stages, strict=True):
         busy_s = float(result.latency.stage_s[name])
-        moved = over_layer(result.layer, stage.dram.moved_bytes)
         said[name] = {
             "latency_s": busy_s,
             "stall_s": time_s - busy_s,
             "energy_j": float(result.energy.stages_j[name]),
             "ops": float(work.total(stage.ops)),
-            "dram_bytes": float(work.total(moved)),
+            "dram_bytes": float(work.total(stage.dram.moved_bytes)),
             "utilization": busy_s / time_s,
         }
     return said

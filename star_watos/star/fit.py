@@ -84,6 +84,12 @@ def batch_tokens(layer: Layer) -> Column:
     return np.maximum(np.floor(left / layer.work.d_model), layer.core.kv_columns)
 
 
+def batches(layer: Layer) -> Column:
+    """Batches of K/V generation of a K/V head."""
+    count: Column = np.ceil(layer.work.generated_tokens / batch_tokens(layer))
+    return count
+
+
 def codes_kept(layer: Layer) -> Column:
     """Share of a head's weight codes that stays in the weight SRAM between groups of tokens.
 

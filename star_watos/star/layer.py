@@ -104,6 +104,17 @@ class Layer:
         return self.tiles.new / np.maximum(self.work.new_tokens, 1.0)
 
     @property
+    def new_visits(self) -> Column:
+        """Visits of a query tile that bring new tokens, [tiles, ...]."""
+        if self.flow.isolated:
+            return np.minimum(self.tiles.new, 1.0)
+        keys, c = self.tile.keys, self.core.dlzs_columns
+        aligned = np.gcd(np.asarray(self.core.queries, np.int64), np.asarray(keys, np.int64))
+        straddled = np.maximum(1 - np.maximum(aligned, c) / keys, 0.0)
+        visits: Column = self.tiles.new / keys + np.minimum(self.tiles.new / c, 1.0) * straddled
+        return visits
+
+    @property
     def token_groups(self) -> Column:
         """Groups of tokens that phase 1 predicts together."""
         groups: Column = np.ceil(self.work.new_tokens / self.core.dlzs_columns)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
-from star_watos.star.fit import batch_tokens
+from star_watos.star.fit import batch_tokens, batches
 from star_watos.star.layer import Layer
-from star_watos.star.ports import port_seconds, slowdowns
+from star_watos.star.ports import Times, memory_seconds, part_times, users
 from star_watos.star.stages import SRAM_NAMES, Stages
-from star_watos.star.stages.stage import over_layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,8 @@ class Step(NamedTuple):
     """From when the stage before ends to the end."""
 
 
-def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
-    """Seconds that stages in a row take for stretches of visits, each (weight, steps).
+def stage_ends(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> list[Column]:
+    """When stages in a row are done with stretches of visits, each (weight, steps).
 
     A stage starts a stretch when it is done with the one before and the stage before it has passed
     on its first visit; it ends no sooner than its own last visit after the stage before:
@@ -54,8 +53,8 @@ def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
 
     Stretches of no weight are skipped. Two stages of 3 s and 2 s a visit, four visits: 3 * 4 + 2.
 
-    >>> float(makespan([(1.0, (Step(12.0, 3.0, 3.0), Step(8.0, 2.0, 2.0)))]))
-    14.0
+    >>> [float(end) for end in stage_ends([(1.0, (Step(12.0, 3.0, 3.0), Step(8.0, 2.0, 2.0)))])
+    [12.0, 14.0]
     """
     ends: list[Column] = [0.0] * len(stretches[0][1])
     for weight, steps in stretches:
@@ -70,31 +69,26 @@ def makespan(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> Column:
             end = np.maximum(begin + step.work_s, ended + step.last_s)
             ends[s] = end if everywhere else np.where(there, end, ends[s])
             passed, ended = begin + step.first_s, end
-    return ends[-1]
-
-
-def memory_seconds(layer: Layer, stages: Stages) -> dict[str, Column]:
-    """Seconds of one layer at each memory: bytes over bandwidth, and the DRAM's transfers."""
-    ports = port_seconds(layer, stages)
-    seconds: dict[str, Column] = {name: sum(ports[name].values()) for name in SRAM_NAMES}
-    return seconds | {"dram": over_layer(layer, sum(s.dram.seconds for s in stages))}
+    return ends
 
 
 def latency(layer: Layer, stages: Stages) -> Latency:
     """Time of all layers when the tiles of a layer stream through the stages.
 
-    DRAM comes first in the row; an SRAM's ports slow the stages that share them (`ports.py`), and
-    limit the pace. Layers follow one another.
+    The DRAM and the SRAM ports slow the stages that share them (`ports.py`), and limit the pace.
+    Layers follow one another.
     """
-    work = layer.work
-    memory = memory_seconds(layer, stages)
+    work, parts = layer.work, users(layer, stages)
+    memory = memory_seconds(parts)
     busy = {
-        name: over_layer(layer, stage.cycles) / layer.core.frequency_hz
+        name: stage.cycles / layer.core.frequency_hz
         for name, stage in zip(Stages._fields, stages, strict=True)
     }
-    layer_s = makespan(_stretches(layer, stages))
-    for name in SRAM_NAMES:
-        layer_s = np.maximum(layer_s, memory[name])
+    times = part_times(layer, parts)
+    *_, made, ended = stage_ends(_stretches(layer, times))
+    layer_s = np.maximum(ended, made + _held_up(layer, times[-1].alone))
+    for seconds in memory.values():
+        layer_s = np.maximum(layer_s, seconds)
     stage_s = {name: work.total(t) for name, t in busy.items()}
     memory_s = {name: work.total(t) for name, t in memory.items()}
     return Latency(
@@ -106,10 +100,10 @@ def latency(layer: Layer, stages: Stages) -> Latency:
     )
 
 
-def _stretches(layer: Layer, stages: Stages) -> list[tuple[Column, list[Step]]]:
+def _stretches(layer: Layer, times: list[Times]) -> list[tuple[Column, list[Step]]]:
     """The first K/V head by its query tiles, those between as one, and the last by its tiles."""
     heads, weight = np.asarray(layer.work.n_kv_heads, float), layer.tiles.weight
-    steps = _steps(layer, stages)
+    steps = _steps(layer, times)
     each = [(weight[m], [_at(step, m) for step in steps]) for m in range(len(weight))]
     middle = [
         Step(sum(np.asarray(s.work_s)) * np.maximum(heads - 2, 0.0), *_edges(s)) for s in steps
@@ -127,52 +121,78 @@ def _edges(step: Step) -> tuple[Column, Column]:
     return np.asarray(step.first_s)[0], np.asarray(step.last_s)[-1]
 
 
-def _steps(layer: Layer, stages: Stages) -> list[Step]:
-    """DRAM, predict, sort, generation and attention on each stretch of query tiles, [tiles, ...].
+def _steps(layer: Layer, times: list[Times]) -> list[Step]:
+    """Predict, sort, generation and attention on each stretch of query tiles, [tiles, ...].
 
-    The first visit waits for its load; generation passes on a batch, loaded, made and stored.
+    Generation passes on a batch.
     """
-    weight, f = layer.tiles.weight, layer.core.frequency_hz
-    nothing = 0.0 * weight
-    visits = layer.passes * (1.0 + nothing if layer.flow.isolated else layer.visits.count)
-    loads = [stage.dram.seconds for stage in stages]
-    slow = slowdowns(layer, stages).values()
-    times = [stage.cycles * (s / f) for stage, s in zip(stages, slow, strict=True)]
-    predict, sort, _, attend = (_even(weight, t, visits) for t in times)
-    passed_on = _batch_seconds(layer, times[2] + loads[2]) + loads[3] / visits
+    *projected, scored, sorted_, made, attended = times
+    weight = layer.tiles.weight
+    visits = layer.passes * (1.0 + 0.0 * weight if layer.flow.isolated else layer.visits.count)
+    project = sum(part.beside for part in projected)
+    predicted = _beside_sort(layer, project, scored.beside, sorted_.beside, visits)
+    alone = sum((part.alone for part in projected), start=scored.alone)
     return [
-        Step(weight * sum(loads), loads[0] / visits, nothing),
-        predict,
-        sort,
-        Step(_generated(layer, times[2]), passed_on, nothing),
-        attend,
+        _even(weight, Times(alone, predicted), visits),
+        _even(weight, sorted_, visits),
+        Step(_generated(layer, made.beside), _batch_seconds(layer, made.alone), 0.0 * weight),
+        _even(weight, attended, visits),
     ]
 
 
-def _even(weight: Column, time: Column, visits: Column) -> Step:
+def _beside_sort(
+    layer: Layer, projected: Column, scored: Column, sorted_: Column, visits: Column
+) -> Column:
+    """Seconds of predict for a query tile, beside a sort that it cannot run away from.
+
+    With two score tiles between them, a visit is predicted while the one before is sorted: each
+    takes the longer of both. Of V visits, n bring new tokens and predict their K^ first:
+
+        (V - n) max(score, sort) + n max(projection + score, sort)
+    """
+    score, sort = scored / visits, sorted_ / visits
+    n = np.minimum(layer.new_visits, visits)
+    return (visits - n) * np.maximum(score, sort) + np.maximum(projected + n * score, n * sort)
+
+
+def _even(weight: Column, time: Times, visits: Column) -> Step:
     """Return the step of an array whose visits are alike."""
-    visit = time / visits
-    return Step(weight * time, visit, visit)
-
-
-def _batches(layer: Layer) -> Column:
-    batches: Column = np.ceil(layer.work.generated_tokens / batch_tokens(layer))
-    return np.maximum(batches, 1.0)
+    visit = time.alone / visits
+    return Step(weight * time.beside, visit, visit)
 
 
 def _batch_seconds(layer: Layer, time: Column) -> Column:
     """Seconds of one batch of a K/V head, in the query tiles that bring new tokens."""
-    whole = layer.tiles.total(time) / _batches(layer)
+    whole = layer.tiles.total(time) / np.maximum(batches(layer), 1.0)
     return np.where(layer.tiles.new > 0, whole, 0.0)
 
 
 def _generated(layer: Layer, time: Column) -> Column:
     """Seconds of the batches that each stretch of query tiles completes, [tiles, ...]."""
-    batches, tiles = _batches(layer), layer.tiles
-    known = np.cumsum(tiles.weight * layer.new_share, axis=0)
-    complete = np.where(known >= 1 - 1e-9, batches, np.floor(known * batches))
+    count, tiles, known = np.maximum(batches(layer), 1.0), layer.tiles, _known(layer)
+    complete = np.where(known >= 1 - 1e-9, count, np.floor(known * count))
     first = complete[:1]
-    return np.concatenate([first, np.diff(complete, axis=0)]) * (tiles.total(time) / batches)
+    return np.concatenate([first, np.diff(complete, axis=0)]) * (tiles.total(time) / count)
+
+
+def _known(layer: Layer) -> Column:
+    """Share of a K/V head's new tokens that is known after each stretch, [tiles, ...]."""
+    known: Column = np.cumsum(layer.tiles.weight * layer.new_share, axis=0)
+    return known
+
+
+def _held_up(layer: Layer, attended: Column) -> Column:
+    """Seconds of attention that wait for the last batch of a K/V head: from its first token on.
+
+    They are known to the last when all of a head is predicted, if it is gone through once.
+    """
+    tiles, work = layer.tiles, layer.work
+    batched = np.maximum(batches(layer) - 1, 0.0) * batch_tokens(layer)
+    before = batched / np.maximum(work.generated_tokens, 1.0)
+    passed = np.maximum(np.where(tiles.weight > 1, tiles.weight * tiles.new, tiles.seen), 1.0)
+    share = np.clip((_known(layer) - before) * work.new_tokens / passed, 0.0, 1.0)
+    once = (layer.passes == 1) & (tiles.new[-1] > 0)
+    return np.where(once, tiles.total(attended * share), 0.0)
 
 
 def _by_resource(busy: dict[str, Column], memory: dict[str, Column]) -> dict[Bound, Column]:

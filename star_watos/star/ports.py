@@ -1,8 +1,9 @@
-"""How the ports of the SRAMs slow the stages that share them.
+"""How long the stages take where they share the DRAM and the ports of the SRAMs.
 
-A stage asks for its bytes evenly over its work. Alone it takes as long as its array or the port
-that it needs longest. Where two stages at work ask for more than a port moves, each gets what it
-asks for up to one half, and what the other leaves.
+A stage asks evenly for its bytes, and takes as long as its array, or whatever else it needs
+longest. Of the DRAM it gets what the other stages leave on average. At an SRAM's port two stages
+that ask for more than it moves each get what they ask for up to one half, and what the other
+leaves, while both are at work.
 """
 
 from typing import NamedTuple
@@ -10,64 +11,112 @@ from typing import NamedTuple
 import numpy as np
 
 from star_watos.cost import Column
+from star_watos.star.fit import batches
 from star_watos.star.layer import Layer
-from star_watos.star.stages import SRAM_NAMES, Stages
-from star_watos.star.stages.predict import phase1_cycles
+from star_watos.star.stages import SRAM_NAMES, Part, Stages
 from star_watos.star.stages.stage import over_layer
 
 
 class User(NamedTuple):
-    """A stage at a port in one layer."""
+    """A part of a stage, over one layer; seconds."""
+
+    stage: str
+    part: Part
+    busy_s: Column
+    """Of its array."""
+    dram_s: Column
+    """Of its transfers, if they have the DRAM for themselves."""
+    port_s: dict[str, Column]
+    """Of its bytes at the port of each SRAM that it uses."""
+
+    @property
+    def alone_s(self) -> Column:
+        """If it shared nothing."""
+        return _longest(self.busy_s, self.dram_s, *self.port_s.values())
+
+
+class Asking(NamedTuple):
+    """A part of a stage at a port."""
 
     stage: str
     work_s: Column
-    """Time in which it asks, alone."""
-    port_s: Column
-    """Time in which the port moves its bytes."""
-
-    @property
-    def share(self) -> Column:
-        """Share of the port that it asks for."""
-        return self.port_s / np.maximum(self.work_s, 1e-30)
+    """Time in which it asks."""
+    share: Column
+    """Share of the port that it asks for."""
 
 
-def port_seconds(layer: Layer, stages: Stages) -> dict[str, dict[str, Column]]:
-    """Seconds of one layer that each stage's bytes take at each SRAM, by SRAM and stage."""
-    return {
-        name: {
-            stage: (getattr(part.traffic, f"{name}_read") + getattr(part.traffic, f"{name}_write"))
-            / getattr(layer.core, name).width_bytes
-            / layer.core.frequency_hz
-            for stage, part in zip(Stages._fields, stages, strict=True)
-        }
-        for name in SRAM_NAMES
-    }
+def users(layer: Layer, stages: Stages) -> list[User]:
+    """Return all parts of all stages, in the order in which a visit passes them."""
+    return [
+        _user(layer, name, part)
+        for name, stage in zip(Stages._fields, stages, strict=True)
+        for part in stage.parts
+    ]
 
 
-def slowdowns(layer: Layer, stages: Stages) -> dict[str, Column]:
-    """Return by which factor each stage takes longer than its array alone would."""
-    ports, f = port_seconds(layer, stages), layer.core.frequency_hz
-    arrays = {
-        name: over_layer(layer, part.cycles) / f
-        for name, part in zip(Stages._fields, stages, strict=True)
-    }
-    codes_s = phase1_cycles(layer) * layer.work.n_kv_heads / f
-    alone: dict[str, Column] = {
-        name: np.maximum.reduce(np.broadcast_arrays(time, *(ports[p][name] for p in SRAM_NAMES)))
-        for name, time in arrays.items()
-    }
-    # Weights are asked for in phase 1 alone.
-    codes = User("predict", np.maximum(codes_s, ports["weight"]["predict"]), 0.0)
-    extra = arrays["predict"] - codes_s + codes.work_s
-    alone["predict"] = np.maximum(alone["predict"], extra)
-    waits: dict[str, Column] = dict.fromkeys(arrays, 0.0)
+def _user(layer: Layer, stage: str, part: Part) -> User:
+    core, ports = layer.core, {}
     for name in SRAM_NAMES:
-        users = [User(stage, alone[stage], busy) for stage, busy in ports[name].items()]
-        if name == "weight":
-            users[0] = codes._replace(port_s=ports[name]["predict"])
-        waits = {s: waits[s] + _waits(s, users) for s in waits}
-    met = _share_met(layer)
-    return {s: (alone[s] + waits[s] * met) / np.maximum(arrays[s], 1e-30) for s in arrays}
+        moved = getattr(part.traffic, f"{name}_read") + getattr(part.traffic, f"{name}_write")
+        if np.ndim(moved) or moved:
+            ports[name] = moved / (getattr(core, name).width_bytes * core.frequency_hz)
+    busy_s = part.layer_cycles / core.frequency_hz
+    return User(stage, part, busy_s, part.layer_dram.seconds, ports)
+
+
+def memory_seconds(parts: list[User]) -> dict[str, Column]:
+    """Return how long each SRAM's ports and the DRAM are busy in one layer."""
+    seconds: dict[str, Column] = {
+        name: sum(part.port_s.get(name, 0.0) for part in parts) for name in SRAM_NAMES
+    }
+    return seconds | {"dram": sum(part.dram_s for part in parts)}
+
+
+class Times(NamedTuple):
+    """Seconds of a part of a stage for each query tile, [tiles, ...]."""
+
+    alone: Column
+    """Where nobody else is at work."""
+    beside: Column
+    """Beside the other stages."""
+
+
+def part_times(layer: Layer, parts: list[User]) -> list[Times]:
+    """Return how long each part takes, alone and beside the others."""
+    f, left = layer.core.frequency_hz, _dram_left(layer, parts)
+    arrays = [part.part.cycles / f for part in parts]
+    loads = [part.part.dram.seconds for part in parts]
+    fed = [np.maximum(a, d * (1 / s)) for a, d, s in zip(arrays, loads, left, strict=True)]
+    totals = [over_layer(layer, seconds) for seconds in fed]
+    works = [_longest(s, *part.port_s.values()) for s, part in zip(totals, parts, strict=True)]
+    met, waits = _share_met(layer), _waits(parts, works)
+    slowed = [
+        (w + wait * met) / np.maximum(total, 1e-30)
+        for w, wait, total in zip(works, waits, totals, strict=True)
+    ]
+    ported = [
+        part.alone_s / np.maximum(np.maximum(part.busy_s, part.dram_s), 1e-30) for part in parts
+    ]
+    return [
+        Times(np.maximum(a, d) * p, s * slow)
+        for a, d, p, s, slow in zip(arrays, loads, ported, fed, slowed, strict=True)
+    ]
+
+
+def _dram_left(layer: Layer, parts: list[User]) -> list[Column]:
+    """Return the share of the DRAM that the other stages leave to each part: at least a quarter.
+
+    What they take is spread over what the layer takes at least: its longest stage or memory, and
+    once around, while the pipeline fills and drains, a batch of the other stages.
+    """
+    stages = list(dict.fromkeys(part.stage for part in parts))
+    alone = [sum(part.alone_s for part in parts if part.stage == stage) for stage in stages]
+    memory, longest = memory_seconds(parts), _longest(*alone)
+    count = np.maximum(batches(layer), 1.0) * layer.work.n_kv_heads
+    pace = _longest(longest, *memory.values()) + (sum(alone) - longest) / count
+    own = {s: sum(part.dram_s for part in parts if part.stage == s) for s in stages}
+    left = {s: np.maximum(1 - (memory["dram"] - own[s]) / pace, 1 / len(stages)) for s in stages}
+    return [left[part.stage] for part in parts]
 
 
 def _share_met(layer: Layer) -> Column:
@@ -77,17 +126,22 @@ def _share_met(layer: Layer) -> Column:
     return 1 - 1 / np.maximum(count, 1.0)
 
 
-def _waits(stage: str, users: list[User]) -> Column:
-    """Return the seconds that a stage waits at a port for each other user that it meets there."""
-    (own,) = (user for user in users if user.stage == stage)
-    waits: Column = 0.0
-    for other in users:
-        if other.stage != stage:
-            waits = waits + _wait(own, other)
+def _waits(parts: list[User], works: list[Column]) -> list[Column]:
+    """Return the seconds that each part waits for others at the ports."""
+    waits: list[Column] = [0.0] * len(parts)
+    for name in SRAM_NAMES:
+        asking = {
+            i: Asking(part.stage, work_s, part.port_s[name] / np.maximum(work_s, 1e-30))
+            for i, (part, work_s) in enumerate(zip(parts, works, strict=True))
+            if name in part.port_s
+        }
+        for i, own in asking.items():
+            others = (other for other in asking.values() if other.stage != own.stage)
+            waits[i] = waits[i] + sum(_wait(own, other) for other in others)
     return waits
 
 
-def _wait(own: User, other: User) -> Column:
+def _wait(own: Asking, other: Asking) -> Column:
     """Seconds that `own` waits if it is at work whenever `other` is.
 
     Both are slowed while they meet, for other.work / other.rate, or all of the own work:
@@ -97,7 +151,7 @@ def _wait(own: User, other: User) -> Column:
     Three quarters each of a port leave each a half: 2 s of the one, met by 1 s of the other which
     takes 1.5 s then, grow by 0.5 s.
 
-    >>> round(float(_wait(User("a", 2.0, 1.5), User("b", 1.0, 0.75))), 12)
+    >>> round(float(_wait(Asking("a", 2.0, 0.75), Asking("b", 1.0, 0.75))), 12)
     0.5
     """
     rate, others = _rate(own.share, other.share), _rate(other.share, own.share)
@@ -108,3 +162,11 @@ def _rate(share: Column, other: Column) -> Column:
     """Return how fast a user goes that asks for `share` while another asks for `other`."""
     given = np.maximum(1 - other, 0.5)
     return np.minimum(given / np.maximum(share, 1e-30), 1.0)
+
+
+def _longest(*seconds: Column) -> Column:
+    """Return the longest of times."""
+    longest: Column = seconds[0]
+    for other in seconds[1:]:
+        longest = np.maximum(longest, other)
+    return longest

@@ -65,8 +65,10 @@ class QueryTiles:
 
         One after the other, so that a number and a column are summed in the same order.
         """
-        first, *others = np.asarray(self.weight * of_a_tile)
-        summed: Column = sum(others, start=first)
+        tiles = np.broadcast_to(of_a_tile, np.broadcast(of_a_tile, self.weight).shape)
+        summed: Column = self.weight[0] * tiles[0]
+        for weight, tile in zip(self.weight[1:], tiles[1:], strict=True):
+            summed += weight * tile
         return summed
 
 

@@ -14,7 +14,6 @@ from star_watos.star.layer import Layer
 from star_watos.star.pipeline import Latency
 from star_watos.star.resources import Resources, Unit
 from star_watos.star.stages import SRAM_NAMES, Stage, Stages
-from star_watos.star.stages.stage import over_layer
 from star_watos.technology.sram import SramBank, sram_bank
 
 CORE_BLOCKS = ("dlzs", "sads", "kv_generation", "sufa", "sram", "controller")
@@ -94,9 +93,8 @@ def array_j(layer: Layer, stages: Stages, layer_s: Column) -> dict[str, Column]:
     cycles = layer_s * core.frequency_hz
     joules = {}
     for name, stage in zip(Stages._fields, stages, strict=True):
-        busy = over_layer(layer, stage.cycles)
-        idle = costs.idle_share * np.maximum(cycles - busy, 0)
-        joules[name] = per_cycle[name] * (busy + idle)
+        idle = costs.idle_share * np.maximum(cycles - stage.cycles, 0)
+        joules[name] = per_cycle[name] * (stage.cycles + idle)
     return joules
 
 
@@ -121,7 +119,7 @@ def energy(layer: Layer, stages: Stages, time: Latency) -> Energy:
     arrays, blocks = array_j(layer, stages, layer_s), srams(core)
     named = list(zip(Stages._fields, stages, strict=True))
     access = {name: sram_access_j(blocks, stage) for name, stage in named}
-    dram = {name: over_layer(layer, stage.dram.moved_bytes) for name, stage in named}
+    dram = {name: stage.dram.moved_bytes for name, stage in named}
     leakage_w = sum(block.banks * block.bank.leakage_w for block in blocks)
     lanes_w = core.queries * costs.controller_lane.energy_j * core.frequency_hz
     device, interface = costs.dram_j_per_byte, costs.interface_j_per_byte

@@ -15,7 +15,6 @@ from star_watos.star.pipeline import Latency, latency
 from star_watos.star.resources import Resources
 from star_watos.star.silicon import CORE_BLOCKS, Energy, area_mm2, energy
 from star_watos.star.stages import Stages, all_stages
-from star_watos.star.stages.stage import over_layer
 from star_watos.star.work import AttentionWork
 
 MAX_TILES = 128
@@ -48,11 +47,11 @@ class Evaluation:
         Every metric but the area follows from these sums. So a tile can be chosen for each layer
         without evaluating their combinations.
         """
-        blocks, dram = self.energy.layer_j, (s.dram.moved_bytes for s in self.stages)
+        blocks = self.energy.layer_j
         each = {
             "energy_j": sum(blocks.values()),
             "core_energy_j": sum(blocks[block] for block in CORE_BLOCKS),
-            "dram_bytes": sum(over_layer(self.layer, moved) for moved in dram),
+            "dram_bytes": sum(s.dram.moved_bytes for s in self.stages),
             "ops": sum(s.ops for s in self.stages),
             "mac_ops": self.stages.kv_generation.ops + self.stages.attention.ops,
         }
@@ -96,7 +95,7 @@ def _metrics(
     ops = work.total(sum(s.ops for s in stages))
     mac_ops = work.total(stages.kv_generation.ops + stages.attention.ops)
     peak = 2 * core.queries * (core.kv_columns + core.sufa_columns) * core.frequency_hz
-    moved = sum(over_layer(layer, s.dram.moved_bytes) for s in stages)
+    moved = sum(s.dram.moved_bytes for s in stages)
     return {
         "latency_s": time.total_s,
         "throughput_gops": gops,

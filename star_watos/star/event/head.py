@@ -13,7 +13,7 @@ from star_watos.star.event.attending import (
     sorting,
 )
 from star_watos.star.event.machine import Machine
-from star_watos.star.event.predicting import KeyBlocks, prediction, spilled
+from star_watos.star.event.predicting import KeyBlocks, Prediction, prediction, spilled
 from star_watos.star.event.tasks import Floats, Tasks, joined, stage, transfer
 from star_watos.star.event.visits import Choice, Ints, Visits, listed
 
@@ -23,6 +23,7 @@ class Batches:
     """Batches of K/V generation of a head; the last axis of each is [batches]."""
 
     load: Floats
+    """Stream of tokens and weights."""
     generation: Floats
     store: Floats
     known: Ints
@@ -52,17 +53,15 @@ class Head:
 
 
 def _visit_tasks(machine: Machine, visits: Visits, blocks: KeyBlocks) -> Tasks:
-    none = np.zeros((3, visits.rows.size))
+    nothing, idle = (np.zeros((fields, visits.rows.size)) for fields in (3, 4))
+    predicted = Prediction(nothing, idle, nothing, idle, nothing)
+    scores: Floats = nothing
+    sort: Floats = idle
     if machine.flow.predicts:
-        front, predict, store = prediction(machine, visits, blocks)
+        predicted = prediction(machine, visits, blocks)
         scores, sort = spilled(machine, visits), sorting(machine, visits)
-    else:
-        front, store, scores = none, none, none
-        predict = sort = np.zeros((4, visits.rows.size))
     return Tasks(
-        front=front,
-        predict=predict,
-        key_store=store,
+        **predicted._asdict(),
         scores=scores,
         sort=sort,
         identifiers=transfer(machine.core.dram, identifier_bytes(machine, visits)),

@@ -1,6 +1,7 @@
 """Prediction of a visit: which K^ it makes, what it loads for that, and its scores."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,27 +66,43 @@ def _codes_bytes(machine: Machine, groups: _Groups, blocks: int) -> Floats:
     return blocks * machine.block_bytes * (groups.count * (1 - stays) + groups.opens * stays)
 
 
-def prediction(machine: Machine, visits: Visits, head: KeyBlocks) -> tuple[Floats, Floats, Floats]:
-    """Return the front loads, the tasks of the predictor, and the stores of K^."""
+class Prediction(NamedTuple):
+    """Tasks of the predictor, and transfers; the last axis of each is [visits]."""
+
+    front: Floats
+    project: Floats
+    codes: Floats
+    predict: Floats
+    key_store: Floats
+
+
+def prediction(machine: Machine, visits: Visits, head: KeyBlocks) -> Prediction:
+    """Return what the predictor loads, does in either phase, and stores."""
     layer, width, core = machine.layer, machine.width, machine.core
     d, groups = layer.head_dim, _groups(machine, visits)
     n_keys = visits.n_keys.astype(np.float64)
-    keys = (n_keys * d - groups.here * head.own) * width.key
-    queries = visits.opens * visits.rows * layer.heads * d * 2.0
+    front = (n_keys * d - groups.here * head.own) * width.key
+    front += visits.opens * visits.rows * layer.heads * d * 2.0
     tokens = head.blocks * groups.tokens * layer.d_model * width.token
     codes = _codes_bytes(machine, groups, head.blocks)
     work = groups.count * head.blocks
-    read = 2 * work * core.dlzs.columns * layer.d_model * width.token
-    task = stage(
-        work * layer.d_model / core.dlzs.int8_rate
-        + layer.heads * np.ceil(n_keys / core.dlzs.columns) * d,
-        token=read + layer.heads * n_keys * d * width.key + keys + queries,
+    project = stage(
+        work * layer.d_model / core.dlzs.int8_rate,
+        token=2 * work * core.dlzs.columns * layer.d_model * width.token,
         weight=work * machine.block_bytes + codes,
+    )
+    predict = stage(
+        layer.heads * np.ceil(n_keys / core.dlzs.columns) * d,
+        token=layer.heads * n_keys * d * width.key + front,
         temp=scores_bytes(machine, visits),
     )
-    front = transfer(core.dram, keys + queries + tokens + codes)
-    stored = transfer(core.dram, groups.tokens * head.made * width.key)
-    return front, task, stored
+    return Prediction(
+        front=transfer(core.dram, front),
+        project=project,
+        codes=transfer(core.dram, tokens + codes),
+        predict=predict,
+        key_store=transfer(core.dram, groups.tokens * head.made * width.key),
+    )
 
 
 def scores_bytes(machine: Machine, visits: Visits) -> Floats:

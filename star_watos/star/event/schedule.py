@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from star_watos.star.event.head import Head
 from star_watos.star.event.machine import Machine
-from star_watos.star.event.servers import Array, Channels, Line, Ports, Span
+from star_watos.star.event.servers import Array, Channels, Fed, Line, Ports, Span
 from star_watos.star.event.tasks import CYCLES, SECONDS, Floats
 
 (_ATTENDED, _OUTPUT, _ROWS, _STORED, _GENERATED, _LOADED, _IDENTIFIED, _SORTED, _BACK, _OUT,
- _PREDICTED, _KEYS, _FRONT) = range(13)  # fmt: skip
+ _PREDICTED, _KEYS, _PROJECTED, _CODES, _FRONT) = range(15)  # fmt: skip
 """Kinds of events, later stages first."""
 
 HEADS_WAITING = 8
 """K/V heads whose kept identifiers may wait in DRAM for their attention."""
 
-_ON_ARRAYS = frozenset((_ATTENDED, _GENERATED, _SORTED, _PREDICTED))
+_ON_ARRAYS = frozenset((_ATTENDED, _GENERATED, _SORTED, _PREDICTED, _PROJECTED))
 """Those of the arrays; the others are transfers."""
 
 
@@ -60,19 +60,31 @@ class _Play:
         needs = [np.where(h.needs > 0, h.needs + g * batches, 0) for g, h in enumerate(heads)]
         self.needs: list[int] = np.concatenate(needs).tolist()
         self.known = _numbered([h.batches.known for h in heads], heads[0].n_visits)
-        self._arrays()
+        self._stages()
         self._transfers()
         self.handlers = (
-            self.attended, self.nothing, self.rows_loaded, self.batch_stored, self.generated,
-            self.batch_loaded, self.identified, self.sorted, self.scores_back, self.scores_out,
-            self.predicted, self.nothing, self.front_loaded,
+            self.attention_ends, self.nothing, self.attention_ends, self.batch_stored,
+            self.generation_ends, self.generation_ends, self.identified, self.sorted,
+            self.scores_back, self.scores_out, self.predicted, self.nothing, self.projection_ends,
+            self.projection_ends, self.front_loaded,
         )  # fmt: skip
 
-    def _arrays(self) -> None:
-        self.predict = self._array(_PREDICTED, [h.visits.predict for h in self.heads])
-        self.sort = self._array(_SORTED, [h.visits.sort for h in self.heads])
-        self.generate = self._array(_GENERATED, [h.batches.generation for h in self.heads])
-        self.attend = self._array(_ATTENDED, [h.visits.attention for h in self.heads])
+    def _stages(self) -> None:
+        visits, batches = [h.visits for h in self.heads], [h.batches for h in self.heads]
+        self.project = Fed(
+            self._array(_PROJECTED, [v.project for v in visits]),
+            self._line(_CODES, [v.codes for v in visits]),
+        )
+        self.predict = self._array(_PREDICTED, [v.predict for v in visits])
+        self.sort = self._array(_SORTED, [v.sort for v in visits])
+        self.generate = Fed(
+            self._array(_GENERATED, [b.generation for b in batches]),
+            self._line(_LOADED, [b.load for b in batches]),
+        )
+        self.attend = Fed(
+            self._array(_ATTENDED, [v.attention for v in visits]),
+            self._line(_ROWS, [v.rows for v in visits]),
+        )
 
     def _transfers(self) -> None:
         heads = self.heads
@@ -81,9 +93,7 @@ class _Play:
         self.out = self._line(_OUT, [h.visits.scores for h in heads])
         self.back = self._line(_BACK, [h.visits.scores for h in heads])
         self.identify = self._line(_IDENTIFIED, [h.visits.identifiers for h in heads])
-        self.load = self._line(_LOADED, [h.batches.load for h in heads])
         self.store = self._line(_STORED, [h.batches.store for h in heads])
-        self.rows = self._line(_ROWS, [h.visits.rows for h in heads])
         self.output = self._line(_OUTPUT, [h.visits.output for h in heads])
 
     def _array(self, kind: int, parts: list[Floats]) -> Array:
@@ -98,13 +108,13 @@ class _Play:
     def run(self, n_attended: float) -> None:
         """Play until so many visits are attended to, or nothing is to come."""
         if not self.machine.flow.predicts:
-            for line in (self.predict, self.sort, self.front, self.identify):
+            for line in (self.project.array, self.predict, self.sort, self.front, self.identify):
                 line.skip()
-        self.next_rows(0.0)
+        self.next_attention(0.0)
         self.next_batch(0.0)
         self.next_front(0.0)
         self.next_front(0.0)
-        while self.attend.done < n_attended:
+        while self.attend.over < n_attended:
             for shared in (self.ports, self.dma):
                 if shared.changed:
                     shared.foresee()
@@ -126,16 +136,18 @@ class _Play:
 
     def next_predict(self, now: float) -> None:
         """Predict, once its load, a score buffer and room for its identifiers are there."""
-        line = self.predict
-        t = line.begun
+        t = self.project.array.begun
         if (
-            t < line.size
-            and line.done == t
+            t < self.predict.size
+            and self.predict.done == t
             and self.front.done > t
             and self.sort.done >= t - 1
-            and self.attend.done > t - self.ring
+            and self.attend.over > t - self.ring
         ):
-            self.ports.begin(line, now)
+            if self.project.pass_over(now):
+                self.ports.begin(self.predict, now)
+            else:
+                self.begin(self.project, now)
 
     def next_sort(self, now: float) -> None:
         """Sort, once predicted; the scores are back if they had no room."""
@@ -144,69 +156,46 @@ class _Play:
             self.ports.begin(line, now)
 
     def next_batch(self, now: float) -> None:
-        """Load batches, once their tokens are known and the batch before the last is done."""
-        line = self.load
-        while (
-            line.asked < line.size
-            and self.sort.done > self.known[line.asked]
-            and self.generate.done >= line.asked - 1
-        ):
-            self.dma.send(line, now)
-
-    def next_generation(self, now: float) -> None:
-        """Generate a batch, once it is loaded."""
-        if self.generate.begun == self.generate.done < self.load.done:
-            self.ports.begin(self.generate, now)
-
-    def next_rows(self, now: float) -> None:
-        """Load rows, once their identifiers and batches are stored and a slot of two is free."""
-        line = self.rows
-        while (
-            line.asked < line.size
-            and self.identify.done > line.asked
-            and self.store.done >= self.needs[line.asked]
-            and self.attend.done >= line.asked - 1
-        ):
-            self.dma.send(line, now)
+        """Generate a batch, once its tokens are known."""
+        if self.generate.idle and self.sort.done > self.known[self.generate.over]:
+            self.begin(self.generate, now)
 
     def next_attention(self, now: float) -> None:
-        """Attend, once the rows are loaded."""
-        if self.attend.begun == self.attend.done < self.rows.done:
-            self.ports.begin(self.attend, now)
+        """Attend, once identifiers and batches are stored."""
+        t = self.attend.over
+        if self.attend.idle and self.identify.done > t and self.store.done >= self.needs[t]:
+            self.begin(self.attend, now)
+
+    def begin(self, fed: Fed, now: float) -> None:
+        """Start a task and its stream."""
+        self.ports.begin(fed.array, now)
+        self.dma.send(fed.stream, now)
 
     # What an end sets free, later stages first.
 
-    def attended(self, now: float) -> None:
-        """A visit's attention ends."""
-        self.dma.store(self.output, now)
-        self.next_rows(now)
-        self.next_attention(now)
-        self.next_predict(now)
+    def attention_ends(self, now: float) -> None:
+        """A visit's attention ends, if its rows have all come."""
+        if self.attend.ended():
+            self.dma.store(self.output, now)
+            self.next_attention(now)
+            self.next_predict(now)
 
     def nothing(self, now: float) -> None:
         """Nobody waits for this."""
 
-    def rows_loaded(self, now: float) -> None:
-        """A visit's rows of K and V are there."""
-        self.next_attention(now)
-
     def batch_stored(self, now: float) -> None:
         """The K and V of a batch are in the DRAM."""
-        self.next_rows(now)
+        self.next_attention(now)
 
-    def generated(self, now: float) -> None:
-        """The K and V of a batch are made."""
-        self.dma.send(self.store, now)
-        self.next_batch(now)
-        self.next_generation(now)
-
-    def batch_loaded(self, now: float) -> None:
-        """Tokens and weights of a batch are there."""
-        self.next_generation(now)
+    def generation_ends(self, now: float) -> None:
+        """The K and V of a batch are made, if its weights have all come."""
+        if self.generate.ended():
+            self.dma.send(self.store, now)
+            self.next_batch(now)
 
     def identified(self, now: float) -> None:
         """A visit's identifiers are in the DRAM."""
-        self.next_rows(now)
+        self.next_attention(now)
 
     def sorted(self, now: float) -> None:
         """A visit's keys are chosen."""
@@ -235,6 +224,11 @@ class _Play:
         self.next_front(now)
         self.next_predict(now)
 
+    def projection_ends(self, now: float) -> None:
+        """The K^ of a visit's tokens is made, if all codes have come: predict its scores."""
+        if self.project.ended():
+            self.ports.begin(self.predict, now)
+
     def front_loaded(self, now: float) -> None:
         """What the predictor works on is there."""
         self.next_predict(now)
@@ -248,15 +242,17 @@ def play(machine: Machine, heads: list[Head], first: int | None = None) -> Playe
     run = _Play(machine, heads)
     run.run(inf if first is None else first)
     stages = {
-        "predict": run.predict, "sort": run.sort, "kv_generation": run.generate,
-        "attention": run.attend,
+        "predict": run.predict, "sort": run.sort, "kv_generation": run.generate.array,
+        "attention": run.attend.array,
     }  # fmt: skip
     transfers = {
-        "front load": run.front, "K^ store": run.key_store, "scores store": run.out,
-        "scores load": run.back, "identifiers store": run.identify, "batch load": run.load,
-        "batch store": run.store, "rows load": run.rows, "output store": run.output,
+        "front load": run.front, "tokens and codes": run.project.stream, "K^ store": run.key_store,
+        "scores store": run.out, "scores load": run.back, "identifiers store": run.identify,
+        "batch load": run.generate.stream, "batch store": run.store,
+        "rows load": run.attend.stream, "output store": run.output,
     }  # fmt: skip
-    return Played(
-        {name: line.span for name, line in stages.items()},
-        {name: line.span for name, line in transfers.items()},
-    )
+    spans = {name: line.span for name, line in stages.items()}
+    end = spans["predict"].end
+    begun = np.array(run.project.array.starts[: end.size])
+    spans["predict"] = Span(begun, end)
+    return Played(spans, {name: line.span for name, line in transfers.items()})

@@ -135,6 +135,39 @@ class Array(Line):
         self.shares = self.asks[0] if self.asks else []
 
 
+class Fed:
+    """Tasks of an array, each with a stream that it cannot do without: it is over when both are."""
+
+    __slots__ = ("array", "over", "stream")
+
+    def __init__(self, array: Array, stream: Line) -> None:
+        """Take an array and as many transfers as it has tasks."""
+        self.array, self.stream = array, stream
+        self.over = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether a task is to come and none has begun that is not over."""
+        return self.array.begun == self.over < self.array.size
+
+    def pass_over(self, now: float) -> bool:
+        """Count the next task as over if it asks for nothing."""
+        nothing = not (self.array.cycles[self.over] or self.stream.cycles[self.over])
+        if nothing:
+            self.stream.asked += 1
+            for line in (self.array, self.stream):
+                line.start(now)
+                line.end(now)
+            self.over += 1
+        return nothing
+
+    def ended(self) -> bool:
+        """Whether what ended just now was the later one of a task's two."""
+        both = min(self.array.done, self.stream.done) > self.over
+        self.over += both
+        return both
+
+
 def fair(asked: list[float]) -> list[float]:
     """Return how fast users of a port go that ask for these shares of it: 1 is as they ask.
 

@@ -57,15 +57,20 @@ class Tasks:
     """All that visits in a row ask of the machine; the last axis of every field is [visits]."""
 
     front: Floats
-    """Load of K^, queries, and what K^ is made from."""
+    """Load of K^ and queries."""
+    project: Floats
+    """Phase 1 of predict: K^ of new tokens."""
+    codes: Floats
+    """Stream of what K^ is made from: tokens, and codes of weights."""
     predict: Floats
+    """Phase 2: scores."""
     key_store: Floats
     scores: Floats
     """Scores that the temp SRAM has no room for: to the DRAM, and as much back."""
     sort: Floats
     identifiers: Floats
     rows: Floats
-    """Load of identifiers, and of the rows of K and V."""
+    """Stream of identifiers, and of the rows of K and V."""
     attention: Floats
     output: Floats
     new: Floats

@@ -15,11 +15,13 @@ _PORTS = {"token": TOKEN, "weight": WEIGHT, "temp": TEMP}
 """The SRAMs, and the row of their bytes in an array's tasks."""
 
 _OF_VISITS = {
+    "project": "project",
     "predict": "predict",
     "sort": "sort",
     "attention": "attention",
     "new": "new",
     "front load": "front",
+    "tokens and codes": "codes",
     "K^ store": "key_store",
     "scores store": "scores",
     "scores load": "scores",
@@ -68,6 +70,7 @@ def layer_totals(machine: Machine, n_tiles: int) -> Totals:
     sums: dict[str, Floats] = {
         name: np.sum([n * head[name] for head, n in heads], axis=0) for name in heads[0][0]
     }
+    sums["predict"] = sums["predict"] + sums.pop("project")
     stages = {name: sums[name] for name in ("predict", "sort", "kv_generation", "attention")}
     moves = {name: row for name, row in sums.items() if name not in stages}
     busy = {name: float(row[CYCLES]) for name, row in stages.items()}

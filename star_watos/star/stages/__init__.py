@@ -5,9 +5,9 @@ from star_watos.star.stages.attend import attend
 from star_watos.star.stages.generate import generate
 from star_watos.star.stages.predict import predict
 from star_watos.star.stages.sort import sort
-from star_watos.star.stages.stage import SRAM_NAMES, Dram, Stage, Stages, Traffic
+from star_watos.star.stages.stage import SRAM_NAMES, Dram, Part, Stage, Stages, Traffic
 
-__all__ = ["SRAM_NAMES", "Dram", "Stage", "Stages", "Traffic", "all_stages"]
+__all__ = ["SRAM_NAMES", "Dram", "Part", "Stage", "Stages", "Traffic", "all_stages"]
 
 
 def all_stages(layer: Layer) -> Stages:

@@ -8,7 +8,7 @@ from star_watos.cost import Column
 from star_watos.star.dataflow import Attention, Schedule
 from star_watos.star.fit import spilled_rows
 from star_watos.star.layer import ID_BYTES, VALUE_BYTES, Layer
-from star_watos.star.stages.stage import Dram, Stage, Traffic, over_layer
+from star_watos.star.stages.stage import Dram, Part, Stage, Traffic, over_layer
 
 
 def attend(layer: Layer) -> Stage:
@@ -23,7 +23,7 @@ def attend(layer: Layer) -> Stage:
     dram = Dram.of(core, loaded * row_bytes, row_bytes) + Dram.of(core, _other_bytes(layer))
     macs = work.n_heads * work.kept_pairs * 2 * work.head_dim
     traffic = _traffic(layer, loaded * row_bytes)
-    return Stage(layer.group * (each + work.head_dim), dram, 2 * macs, traffic)
+    return Stage(2 * macs, (Part(layer, layer.group * (each + work.head_dim), dram, traffic),))
 
 
 def _tile_cycles(layer: Layer, quota: Column) -> Column:

@@ -3,9 +3,9 @@
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.star.fit import batch_tokens
+from star_watos.star.fit import batch_tokens, batches
 from star_watos.star.layer import TOKEN_BYTES, VALUE_BYTES, Layer
-from star_watos.star.stages.stage import Dram, Stage, Traffic
+from star_watos.star.stages.stage import Dram, Part, Stage, Traffic
 
 
 def generate(layer: Layer) -> Stage:
@@ -27,7 +27,7 @@ def generate(layer: Layer) -> Stage:
     )
     macs = tokens * work.d_model * 2 * heads * work.head_dim
     dram = Dram.of(core, (x + weights + rows) * layer.new_share)
-    return Stage(cycles * layer.new_share, dram, 2 * macs, traffic)
+    return Stage(2 * macs, (Part(layer, cycles * layer.new_share, dram, traffic),))
 
 
 def array_steps(layer: Layer) -> Column:
@@ -40,7 +40,6 @@ def array_steps(layer: Layer) -> Column:
 def _head_bytes(layer: Layer) -> tuple[Column, Column, Column]:
     """Bytes of a K/V head: tokens, weights once a batch, rows made."""
     work, tokens = layer.work, layer.work.generated_tokens
-    batches = np.ceil(tokens / batch_tokens(layer))
-    weights = batches * 2 * work.d_model * work.head_dim * VALUE_BYTES
+    weights = batches(layer) * 2 * work.d_model * work.head_dim * VALUE_BYTES
     rows = tokens * 2 * work.head_dim * VALUE_BYTES
     return tokens * work.d_model * TOKEN_BYTES, weights, rows

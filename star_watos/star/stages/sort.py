@@ -9,7 +9,7 @@ from star_watos.star.dataflow import Sorter
 from star_watos.star.fit import spilled_scores
 from star_watos.star.layer import ID_BYTES, Layer
 from star_watos.star.sorting import merge_steps, passes, steps
-from star_watos.star.stages.stage import Dram, Stage, Traffic, over_layer
+from star_watos.star.stages.stage import Dram, Part, Stage, Traffic, over_layer
 
 
 def sort(layer: Layer) -> Stage:
@@ -19,7 +19,7 @@ def sort(layer: Layer) -> Stage:
     wait for their attention.
     """
     if not layer.flow.predicts:
-        return Stage(0.0 * layer.tiles.rows, Dram(), 0.0, Traffic())
+        return Stage(0.0, (Part(layer, 0.0 * layer.tiles.rows, Dram(), Traffic()),))
     core, rows = layer.core, layer.group * layer.tiles.rows
     taken, read = _work(layer)
     ids = rows * layer.visits.kept * ID_BYTES
@@ -29,8 +29,8 @@ def sort(layer: Layer) -> Stage:
         temp_read=read_scores * core.score_bytes + over_layer(layer, ids),
         temp_write=over_layer(layer, ids + spilled),
     )
-    dram = Dram.of(core, ids + spilled)
-    return Stage(layer.group * taken, dram, read_scores, traffic)
+    part = Part(layer, layer.group * taken, Dram.of(core, ids + spilled), traffic)
+    return Stage(read_scores, (part,))
 
 
 def _work(layer: Layer) -> tuple[Column, Column]:

@@ -1,10 +1,11 @@
 """What a stage does in one layer.
 
-Cycles and DRAM transfers are of one K/V head and each representative query tile, [tiles, ...], all
-passes of its heads together; operations and SRAM traffic are summed over the layer.
+Cycles and DRAM transfers of a part are of one K/V head and each representative query tile,
+[tiles, ...], all passes of its heads together; everything else is summed over the layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,9 @@ class Traffic:
     weight_write: Column = 0.0
     temp_read: Column = 0.0
     temp_write: Column = 0.0
+
+    def __add__(self, other: "Traffic") -> "Traffic":
+        return Traffic(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +65,52 @@ class Dram:
         return cls(size_bytes / piece * each, size_bytes * (bursts / piece))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Part:
+    """What a stage does at a stretch: its array works, fed by the DRAM and the SRAMs."""
+
+    layer: Layer
+    cycles: Column
+    """Cycles in which the array is busy, [tiles, ...]."""
+    dram: Dram
+    """Transfers for it and of what it makes, [tiles, ...]."""
+    traffic: Traffic
+    """Bytes of the layer."""
+
+    @cached_property
+    def layer_cycles(self) -> Column:
+        """Cycles of the whole layer."""
+        return over_layer(self.layer, self.cycles)
+
+    @cached_property
+    def layer_dram(self) -> Dram:
+        """Transfers of the whole layer."""
+        return Dram(*(over_layer(self.layer, getattr(self.dram, f.name)) for f in fields(Dram)))
+
+
+@dataclass(frozen=True)
 class Stage:
     """One stage's share of a layer."""
 
-    cycles: Column
-    """Cycles in which its array is busy, [tiles, ...]."""
-    dram: Dram
-    """Transfers for it and of what it makes, [tiles, ...]."""
     ops: Column
-    """Useful operations of the layer, a MAC (or a shift-add) being 2, a sorted score 1."""
-    traffic: Traffic
-    """Bytes of the layer."""
+    """Useful operations, a MAC (or a shift-add) being 2, a sorted score 1."""
+    parts: tuple[Part, ...]
+    """What a visit does one after the other."""
+
+    @cached_property
+    def cycles(self) -> Column:
+        """Cycles in which its array is busy."""
+        return sum(part.layer_cycles for part in self.parts)
+
+    @cached_property
+    def dram(self) -> Dram:
+        """Transfers for it and of what it makes."""
+        return sum((part.layer_dram for part in self.parts), Dram())
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """Bytes at the SRAMs."""
+        return sum((part.traffic for part in self.parts), Traffic())
 
 
 class Stages(NamedTuple):
