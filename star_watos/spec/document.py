@@ -17,6 +17,7 @@ from star_watos.errors import InputError, Mark, Problem
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 MAX_PROBLEMS = 100
 """Mistakes that are worth listing."""
 _INT = re.compile(r"[-+]?\d{1,300}", re.ASCII)
@@ -101,7 +102,10 @@ def parse(text: str, source: str) -> Document:
 def _syntax(error: yaml.MarkedYAMLError, source: str) -> Problem:
     place = error.problem_mark or error.context_mark
     mark = Mark(source, place.line + 1, place.column + 1) if place else Mark(source)
-    return Problem(mark, "", f"not YAML: {error.problem or error.context}")
+    text = error.problem or error.context
+    if text == "exceeded maximum nesting depth":  # the parser's own limit, before a first event
+        return Problem(mark, "", TOO_DEEP)
+    return Problem(mark, "", f"not YAML: {text}")
 
 
 def _unreadable(error: yaml.reader.ReaderError, text: str, source: str) -> Problem:
@@ -193,7 +197,7 @@ class _Builder:
 
     def _open(self, value: Any, mark: Mark) -> None:  # noqa: ANN401
         if len(self._stack) >= MAX_DEPTH:
-            raise InputError([Problem(mark, "", f"nested more than {MAX_DEPTH} levels deep")])
+            raise InputError([Problem(mark, "", TOO_DEEP)])
         if self._stack and self._expects_key():
             raise InputError([Problem(mark, "", "a key must be plain text")])
         self._stack.append(_Open(value, self._add(value, mark)))

@@ -53,7 +53,7 @@ def stage_ends(stretches: Sequence[tuple[Column, Sequence[Step]]]) -> list[Colum
 
     Stretches of no weight are skipped. Two stages of 3 s and 2 s a visit, four visits: 3 * 4 + 2.
 
-    >>> [float(end) for end in stage_ends([(1.0, (Step(12.0, 3.0, 3.0), Step(8.0, 2.0, 2.0)))])
+    >>> [float(end) for end in stage_ends([(1.0, (Step(12.0, 3.0, 3.0), Step(8.0, 2.0, 2.0)))])]
     [12.0, 14.0]
     """
     ends: list[Column] = [0.0] * len(stretches[0][1])
