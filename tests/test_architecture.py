@@ -15,7 +15,8 @@ LEVELS = (
     {"spec"},
     {"technology", "workload", "fabric", "tensors"},
     {"star", "watos"},
-    {"explore", "validate", "compare"},
+    {"explore"},
+    {"validate", "compare"},
     {"report"},
     {"cli"},
 )

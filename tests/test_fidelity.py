@@ -15,21 +15,21 @@ from star_watos.star import (
 )
 from star_watos.star.event import run_events
 from star_watos.star.stages import Stages
-from star_watos.validate.fidelity import Agreement, cases, document, gaps
+from star_watos.validate.fidelity import Agreement, document, gaps, random_cases
 
 
 def test_random_designs_agree():
     """A seed subset of `star validate --fidelity event`, whose bounds these are."""
-    found = list(gaps(seed=7, count=60))
+    found = list(gaps(random_cases(seed=7, count=60)))
     agreement = Agreement.of(gap.pct for gap in found)
     assert agreement.median_pct <= 3
     assert agreement.p95_pct <= 10
-    report = document(7, found)
+    report = document("random", found)
     assert len(report["rows"]) == report["agreement"]["all"]["cases"] == 60
 
 
 def test_cases_are_legal_and_of_every_kind():
-    drawn = list(cases(0, 150))
+    drawn = list(random_cases(0, 150))
     for kinds, name in (
         (Predictor, "predictor"),
         (Sorter, "sorter"),
@@ -46,15 +46,15 @@ def test_cases_are_legal_and_of_every_kind():
 
 
 def test_the_same_seed_draws_the_same_cases():
-    first, again = ([case.work for case in cases(4, 10)] for _ in range(2))
+    first, again = ([case.work for case in random_cases(4, 10)] for _ in range(2))
     assert first == again
-    assert first != [case.work for case in cases(5, 10)]
+    assert first != [case.work for case in random_cases(5, 10)]
 
 
 def test_both_count_the_same_work():
     """Busy time of every array, and bytes moved; few tiles split their quotas less evenly."""
     gaps_of = {name: [] for name in (*Stages._fields, "dram")}
-    for case in cases(3, 24):
+    for case in random_cases(3, 24):
         found = evaluate(Resources.of(case.core), case.work, case.tile, case.flow)
         events = run_events(case.core, case.work, case.tile, case.flow)
         for name in Stages._fields:
@@ -68,7 +68,7 @@ def test_both_count_the_same_work():
 
 @pytest.mark.parametrize("name", ["predict", "sort", "kv_generation", "attention"])
 def test_work_of_the_shipped_point_is_the_same(name):
-    case = next(iter(cases(0, 1)))
+    case = next(iter(random_cases(0, 1)))
     found = evaluate(Resources.of(case.core), case.work, case.tile, Dataflow())
     events = run_events(case.core, case.work, case.tile, Dataflow())
     assert np.isclose(float(found.latency.stage_s[name]), events.busy_s[name], rtol=0.02)

@@ -8,6 +8,7 @@ from star_watos.cli import common, exploring
 from star_watos.cli.accuracy import add_accuracy
 from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
+from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration
@@ -38,9 +39,12 @@ def validate(
         str, typer.Option(help="analytic: against publications. event: against the simulation.")
     ] = "analytic",
     designs: Annotated[
-        int, typer.Option(min=1, help="Random designs, with --fidelity event.")
+        int, typer.Option(min=1, help="How many designs, with --fidelity event.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Which random ones.")] = 0,
+    sweep: Annotated[
+        str | None, typer.Option(help="Not random ones, but those of this sweep's front.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; one a core when left out.")
     ] = None,
@@ -48,8 +52,10 @@ def validate(
 ) -> None:
     """Published area, power and speed beside ours; or the formulas beside the event simulation."""
     if common.choice("--fidelity", fidelity, common.Fidelity) is common.Fidelity.EVENT:
-        _validate_fidelity(seed, designs, jobs, as_json=as_json)
+        _validate_fidelity(seed, designs, sweep, jobs, as_json=as_json)
         return
+    if sweep is not None:
+        raise InputError.of("--sweep", "is for --fidelity event")
     from star_watos.validate.accelerators import accelerator_comparisons
     from star_watos.validate.cores import core_comparisons
     from star_watos.validate.memories import sram_comparisons
@@ -60,18 +66,23 @@ def validate(
     common.show_comparisons("star-validate/1", rows, as_json=as_json)
 
 
-def _validate_fidelity(seed: int, designs: int, jobs: int | None, *, as_json: bool) -> None:
+def _validate_fidelity(
+    seed: int, designs: int, sweep: str | None, jobs: int | None, *, as_json: bool
+) -> None:
     import os
 
     from star_watos.report.validation import print_agreement
-    from star_watos.validate.fidelity import document, gaps
+    from star_watos.validate.fidelity import document, gaps, random_cases
+    from star_watos.validate.searched import searched_cases
 
+    source = f"designs of the front of {sweep}" if sweep else f"random legal designs, seed {seed}"
     found = []
     with common.interruptible("the comparison of formulas and events"):
-        for gap in gaps(seed, designs, jobs or os.cpu_count() or 1):
+        cases = list(searched_cases(sweep, designs) if sweep else random_cases(seed, designs))
+        for gap in gaps(cases, jobs or os.cpu_count() or 1):
             found.append(gap)
-            common.progress("designs", len(found), designs)
-    report = document(seed, found)
+            common.progress("designs", len(found), len(cases))
+    report = document(source, found)
     if as_json:
         common.print_json(report)
     else:

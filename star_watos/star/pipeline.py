@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
-from star_watos.star.fit import batch_tokens, batches
+from star_watos.star.batching import batch_seconds, generated, held_up
 from star_watos.star.layer import Layer
 from star_watos.star.ports import Times, memory_seconds, part_times, users
 from star_watos.star.stages import SRAM_NAMES, Stages
@@ -86,7 +86,7 @@ def latency(layer: Layer, stages: Stages) -> Latency:
     }
     times = part_times(layer, parts)
     *_, made, ended = stage_ends(_stretches(layer, times))
-    layer_s = np.maximum(ended, made + _held_up(layer, times[-1].alone))
+    layer_s = np.maximum(ended, made + held_up(layer, times[-1].alone))
     for seconds in memory.values():
         layer_s = np.maximum(layer_s, seconds)
     stage_s = {name: work.total(t) for name, t in busy.items()}
@@ -135,7 +135,7 @@ def _steps(layer: Layer, times: list[Times]) -> list[Step]:
     return [
         _even(weight, Times(alone, predicted), visits),
         _even(weight, sorted_, visits),
-        Step(_generated(layer, made.beside), _batch_seconds(layer, made.alone), 0.0 * weight),
+        Step(generated(layer, made.beside), batch_seconds(layer, made.alone), 0.0 * weight),
         _even(weight, attended, visits),
     ]
 
@@ -159,40 +159,6 @@ def _even(weight: Column, time: Times, visits: Column) -> Step:
     """Return the step of an array whose visits are alike."""
     visit = time.alone / visits
     return Step(weight * time.beside, visit, visit)
-
-
-def _batch_seconds(layer: Layer, time: Column) -> Column:
-    """Seconds of one batch of a K/V head, in the query tiles that bring new tokens."""
-    whole = layer.tiles.total(time) / np.maximum(batches(layer), 1.0)
-    return np.where(layer.tiles.new > 0, whole, 0.0)
-
-
-def _generated(layer: Layer, time: Column) -> Column:
-    """Seconds of the batches that each stretch of query tiles completes, [tiles, ...]."""
-    count, tiles, known = np.maximum(batches(layer), 1.0), layer.tiles, _known(layer)
-    complete = np.where(known >= 1 - 1e-9, count, np.floor(known * count))
-    first = complete[:1]
-    return np.concatenate([first, np.diff(complete, axis=0)]) * (tiles.total(time) / count)
-
-
-def _known(layer: Layer) -> Column:
-    """Share of a K/V head's new tokens that is known after each stretch, [tiles, ...]."""
-    known: Column = np.cumsum(layer.tiles.weight * layer.new_share, axis=0)
-    return known
-
-
-def _held_up(layer: Layer, attended: Column) -> Column:
-    """Seconds of attention that wait for the last batch of a K/V head: from its first token on.
-
-    They are known to the last when all of a head is predicted, if it is gone through once.
-    """
-    tiles, work = layer.tiles, layer.work
-    batched = np.maximum(batches(layer) - 1, 0.0) * batch_tokens(layer)
-    before = batched / np.maximum(work.generated_tokens, 1.0)
-    passed = np.maximum(np.where(tiles.weight > 1, tiles.weight * tiles.new, tiles.seen), 1.0)
-    share = np.clip((_known(layer) - before) * work.new_tokens / passed, 0.0, 1.0)
-    once = (layer.passes == 1) & (tiles.new[-1] > 0)
-    return np.where(once, tiles.total(attended * share), 0.0)
 
 
 def _by_resource(busy: dict[str, Column], memory: dict[str, Column]) -> dict[Bound, Column]:

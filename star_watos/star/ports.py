@@ -1,9 +1,8 @@
 """How long the stages take where they share the DRAM and the ports of the SRAMs.
 
-A stage asks evenly for its bytes, and takes as long as its array, or whatever else it needs
-longest. Of the DRAM it gets what the other stages leave on average. At an SRAM's port two stages
-that ask for more than it moves each get what they ask for up to one half, and what the other
-leaves, while both are at work.
+A stage asks evenly for its bytes, and takes as long as its array, or what else it needs longest.
+Of the DRAM it gets what the other stages leave on average; a port of an SRAM is shared fairly by
+the stages at work (`sharing.py`).
 """
 
 from typing import NamedTuple
@@ -13,36 +12,34 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.star.fit import batches
 from star_watos.star.layer import Layer
+from star_watos.star.sharing import waits
 from star_watos.star.stages import SRAM_NAMES, Part, Stages
 from star_watos.star.stages.stage import over_layer
 
 
 class User(NamedTuple):
-    """A part of a stage, over one layer; seconds."""
+    """A part of a stage, and its seconds in one layer at what it needs, alone."""
 
     stage: str
     part: Part
-    busy_s: Column
-    """Of its array."""
+    array_s: Column
     dram_s: Column
-    """Of its transfers, if they have the DRAM for themselves."""
     port_s: dict[str, Column]
-    """Of its bytes at the port of each SRAM that it uses."""
+    """At the port of each SRAM that it uses."""
 
     @property
     def alone_s(self) -> Column:
-        """If it shared nothing."""
-        return _longest(self.busy_s, self.dram_s, *self.port_s.values())
+        """Seconds in one layer if it shared nothing."""
+        return _longest(self.array_s, self.dram_s, *self.port_s.values())
 
 
-class Asking(NamedTuple):
-    """A part of a stage at a port."""
+class Times(NamedTuple):
+    """Seconds of a part of a stage for each query tile, [tiles, ...]."""
 
-    stage: str
-    work_s: Column
-    """Time in which it asks."""
-    share: Column
-    """Share of the port that it asks for."""
+    alone: Column
+    """Where nobody else is at work."""
+    beside: Column
+    """Beside the other stages."""
 
 
 def users(layer: Layer, stages: Stages) -> list[User]:
@@ -60,8 +57,8 @@ def _user(layer: Layer, stage: str, part: Part) -> User:
         moved = getattr(part.traffic, f"{name}_read") + getattr(part.traffic, f"{name}_write")
         if np.ndim(moved) or moved:
             ports[name] = moved / (getattr(core, name).width_bytes * core.frequency_hz)
-    busy_s = part.layer_cycles / core.frequency_hz
-    return User(stage, part, busy_s, part.layer_dram.seconds, ports)
+    array_s = part.layer_cycles / core.frequency_hz
+    return User(stage, part, array_s, part.layer_dram.seconds, ports)
 
 
 def memory_seconds(parts: list[User]) -> dict[str, Column]:
@@ -72,51 +69,47 @@ def memory_seconds(parts: list[User]) -> dict[str, Column]:
     return seconds | {"dram": sum(part.dram_s for part in parts)}
 
 
-class Times(NamedTuple):
-    """Seconds of a part of a stage for each query tile, [tiles, ...]."""
-
-    alone: Column
-    """Where nobody else is at work."""
-    beside: Column
-    """Beside the other stages."""
-
-
 def part_times(layer: Layer, parts: list[User]) -> list[Times]:
     """Return how long each part takes, alone and beside the others."""
-    f, left = layer.core.frequency_hz, _dram_left(layer, parts)
-    arrays = [part.part.cycles / f for part in parts]
-    loads = [part.part.dram.seconds for part in parts]
-    fed = [np.maximum(a, d * (1 / s)) for a, d, s in zip(arrays, loads, left, strict=True)]
-    totals = [over_layer(layer, seconds) for seconds in fed]
+    left, met = _dram_left(layer, parts), _share_met(layer)
+    fed = [_fed_s(layer, part, 1 / left[part.stage]) for part in parts]
+    totals = [over_layer(layer, tile_s) for tile_s in fed]
     works = [_longest(s, *part.port_s.values()) for s, part in zip(totals, parts, strict=True)]
-    met, waits = _share_met(layer), _waits(parts, works)
-    slowed = [
-        (w + wait * met) / np.maximum(total, 1e-30)
-        for w, wait, total in zip(works, waits, totals, strict=True)
-    ]
-    ported = [
-        part.alone_s / np.maximum(np.maximum(part.busy_s, part.dram_s), 1e-30) for part in parts
-    ]
-    return [
-        Times(np.maximum(a, d) * p, s * slow)
-        for a, d, p, s, slow in zip(arrays, loads, ported, fed, slowed, strict=True)
-    ]
+    found = []
+    for part, *seconds in zip(parts, fed, totals, works, _waited(parts, works), strict=True):
+        tile_s, total_s, work_s, waited_s = seconds
+        beside = tile_s * ((work_s + met * waited_s) / np.maximum(total_s, 1e-30))
+        ported = part.alone_s / np.maximum(np.maximum(part.array_s, part.dram_s), 1e-30)
+        found.append(Times(_fed_s(layer, part, 1.0) * ported, beside))
+    return found
 
 
-def _dram_left(layer: Layer, parts: list[User]) -> list[Column]:
-    """Return the share of the DRAM that the other stages leave to each part: at least a quarter.
+def _fed_s(layer: Layer, user: User, slowed: Column) -> Column:
+    """Seconds of each query tile until the array is done and its bytes have come, [tiles, ...].
+
+    The DRAM takes `slowed` times as long as if it were there for this part alone.
+    """
+    part = user.part
+    return np.maximum(part.cycles / layer.core.frequency_hz, part.dram.seconds * slowed)
+
+
+def _dram_left(layer: Layer, parts: list[User]) -> dict[str, Column]:
+    """Return the share of the DRAM that the others leave to each stage: at least a quarter.
 
     What they take is spread over what the layer takes at least: its longest stage or memory, and
     once around, while the pipeline fills and drains, a batch of the other stages.
     """
-    stages = list(dict.fromkeys(part.stage for part in parts))
-    alone = [sum(part.alone_s for part in parts if part.stage == stage) for stage in stages]
-    memory, longest = memory_seconds(parts), _longest(*alone)
-    count = np.maximum(batches(layer), 1.0) * layer.work.n_kv_heads
-    pace = _longest(longest, *memory.values()) + (sum(alone) - longest) / count
-    own = {s: sum(part.dram_s for part in parts if part.stage == s) for s in stages}
-    left = {s: np.maximum(1 - (memory["dram"] - own[s]) / pace, 1 / len(stages)) for s in stages}
-    return [left[part.stage] for part in parts]
+    alone: dict[str, Column] = dict.fromkeys(Stages._fields, 0.0)
+    own: dict[str, Column] = dict.fromkeys(Stages._fields, 0.0)
+    for part in parts:
+        alone[part.stage] = alone[part.stage] + part.alone_s
+        own[part.stage] = own[part.stage] + part.dram_s
+    memory, longest = memory_seconds(parts), _longest(*alone.values())
+    around = (sum(alone.values()) - longest) / (
+        np.maximum(batches(layer), 1.0) * layer.work.n_kv_heads
+    )
+    pace = _longest(longest, *memory.values()) + around
+    return {s: np.maximum(1 - (memory["dram"] - own[s]) / pace, 1 / len(own)) for s in own}
 
 
 def _share_met(layer: Layer) -> Column:
@@ -126,42 +119,32 @@ def _share_met(layer: Layer) -> Column:
     return 1 - 1 / np.maximum(count, 1.0)
 
 
-def _waits(parts: list[User], works: list[Column]) -> list[Column]:
-    """Return the seconds that each part waits for others at the ports."""
-    waits: list[Column] = [0.0] * len(parts)
+def _waited(parts: list[User], works: list[Column]) -> list[Column]:
+    """Return the seconds that each part waits for other stages at the ports."""
+    waited: list[Column] = [0.0] * len(parts)
     for name in SRAM_NAMES:
-        asking = {
-            i: Asking(part.stage, work_s, part.port_s[name] / np.maximum(work_s, 1e-30))
-            for i, (part, work_s) in enumerate(zip(parts, works, strict=True))
-            if name in part.port_s
-        }
-        for i, own in asking.items():
-            others = (other for other in asking.values() if other.stage != own.stage)
-            waits[i] = waits[i] + sum(_wait(own, other) for other in others)
-    return waits
+        asking: dict[str, list[int]] = {}
+        for i, part in enumerate(parts):
+            if name in part.port_s:
+                asking.setdefault(part.stage, []).append(i)
+        if len(asking) > 1:
+            for i, wait in _waits_at(name, parts, works, list(asking.values())):
+                waited[i] = waited[i] + wait
+    return waited
 
 
-def _wait(own: Asking, other: Asking) -> Column:
-    """Seconds that `own` waits if it is at work whenever `other` is.
-
-    Both are slowed while they meet, for other.work / other.rate, or all of the own work:
-
-        min(work / rate - work, other.work / other.rate (1 - rate))
-
-    Three quarters each of a port leave each a half: 2 s of the one, met by 1 s of the other which
-    takes 1.5 s then, grow by 0.5 s.
-
-    >>> round(float(_wait(Asking("a", 2.0, 0.75), Asking("b", 1.0, 0.75))), 12)
-    0.5
-    """
-    rate, others = _rate(own.share, other.share), _rate(other.share, own.share)
-    return np.minimum(own.work_s / rate - own.work_s, other.work_s / others * (1 - rate))
-
-
-def _rate(share: Column, other: Column) -> Column:
-    """Return how fast a user goes that asks for `share` while another asks for `other`."""
-    given = np.maximum(1 - other, 0.5)
-    return np.minimum(given / np.maximum(share, 1e-30), 1.0)
+def _waits_at(
+    name: str, parts: list[User], works: list[Column], asking: list[list[int]]
+) -> list[tuple[int, Column]]:
+    """Return what each part waits at one port; `asking` are the parts of each stage that use it."""
+    work_s = [np.maximum(sum(works[i] for i in own), 1e-30) for own in asking]
+    port_s = [sum(parts[i].port_s[name] for i in own) for own in asking]
+    waited = waits(work_s, [p / w for p, w in zip(port_s, work_s, strict=True)])
+    return [
+        (i, wait * (works[i] / work))
+        for own, work, wait in zip(asking, work_s, waited, strict=True)
+        for i in own
+    ]
 
 
 def _longest(*seconds: Column) -> Column:

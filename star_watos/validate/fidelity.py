@@ -1,4 +1,4 @@
-"""The formulas of the core against its event simulation, on random legal designs and workloads."""
+"""The formulas of the core against its event simulation, case by case."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -64,14 +64,14 @@ class Gap:
         return 100 * (self.analytic_s / self.event_s - 1)
 
 
-def gaps(seed: int = 0, count: int = DESIGNS, jobs: int = 1) -> Iterator[Gap]:
-    """Yield `count` random legal cases, evaluated by both, in `jobs` processes."""
+def gaps(cases: Iterable[Case], jobs: int = 1) -> Iterator[Gap]:
+    """Yield the cases evaluated by both, in `jobs` processes."""
     if jobs == 1:
-        yield from map(gap_of, cases(seed, count))
+        yield from map(gap_of, cases)
         return
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
         try:
-            yield from pool.map(gap_of, cases(seed, count), chunksize=4)
+            yield from pool.map(gap_of, cases, chunksize=4)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -85,8 +85,8 @@ def gap_of(case: Case) -> Gap:
     return Gap(case, float(found.latency.total_s), events.latency_s, bound.value)
 
 
-def cases(seed: int, count: int) -> Iterator[Case]:
-    """Yield `count` random cases that fit."""
+def random_cases(seed: int, count: int) -> Iterator[Case]:
+    """Yield `count` random legal designs, with workloads that fit."""
     random, template = np.random.default_rng(seed), load(Core, "star_28nm", "configs/cores")
     left = count
     while left:
@@ -218,11 +218,11 @@ def by_kind(found: Sequence[Gap]) -> dict[str, Agreement]:
     return {kind: Agreement.of(pcts) for kind, pcts in kinds.items()}
 
 
-def document(seed: int, found: Sequence[Gap]) -> dict[str, Any]:
-    """Return the JSON document `star-fidelity/1`."""
+def document(cases: str, found: Sequence[Gap]) -> dict[str, Any]:
+    """Return the JSON document `star-fidelity/1`; `cases` says where they come from."""
     return {
         "schema": "star-fidelity/1",
-        "seed": seed,
+        "cases": cases,
         "agreement": {kind: asdict(part) for kind, part in by_kind(found).items()},
         "rows": [_row(gap) for gap in found],
     }
@@ -230,12 +230,17 @@ def document(seed: int, found: Sequence[Gap]) -> dict[str, Any]:
 
 def _row(gap: Gap) -> dict[str, Any]:
     work, tile = gap.case.work, gap.case.tile
+
+    def mean(name: str) -> float:
+        each = np.broadcast_to(getattr(work, name), np.shape(work.n_layers))
+        return float(np.average(each, weights=work.n_layers))
+
     shape = ("seq_len", "q_len", "cached", "n_heads", "n_kv_heads", "head_dim", "d_model")
     return {
-        **{name: int(getattr(work, name)) for name in shape},
+        **{name: int(mean(name)) for name in shape},
         "causal": work.causal,
-        "keep_ratio": float(work.keep_ratio),
-        "kv_ratio": float(work.kv_ratio),
+        "keep_ratio": mean("keep_ratio"),
+        "kv_ratio": mean("kv_ratio"),
         "key_tile": int(tile.keys),
         "heads_together": int(tile.heads),
         **gap.case.flow.names(),
