@@ -130,7 +130,8 @@ def _steps(layer: Layer, times: list[Times]) -> list[Step]:
     weight = layer.tiles.weight
     visits = layer.passes * (1.0 + 0.0 * weight if layer.flow.isolated else layer.visits.count)
     project = sum(part.beside for part in projected)
-    predicted = _beside_sort(layer, project, scored.beside, sorted_.beside, visits)
+    bringing = np.minimum(layer.new_visits, visits)
+    predicted = beside_sort(project, scored.beside, sorted_.beside, visits, bringing)
     alone = sum((part.alone for part in projected), start=scored.alone)
     return [
         _even(weight, Times(alone, predicted), visits),
@@ -140,19 +141,22 @@ def _steps(layer: Layer, times: list[Times]) -> list[Step]:
     ]
 
 
-def _beside_sort(
-    layer: Layer, projected: Column, scored: Column, sorted_: Column, visits: Column
+def beside_sort(
+    project: Column, scored: Column, sorted_: Column, visits: Column, bringing: Column
 ) -> Column:
     """Seconds of predict for a query tile, beside a sort that it cannot run away from.
 
     With two score tiles between them, a visit is predicted while the one before is sorted: each
     takes the longer of both. Of V visits, n bring new tokens and predict their K^ first:
 
-        (V - n) max(score, sort) + n max(projection + score, sort)
+        (V - n) max(score, sort) + max(project + n score, n sort)
+
+    >>> float(beside_sort(6.0, 8.0, 12.0, 4.0, 1.0))  # 3 visits of 3 s to sort, 1 of 6 + 2 s
+    17.0
     """
     score, sort = scored / visits, sorted_ / visits
-    n = np.minimum(layer.new_visits, visits)
-    return (visits - n) * np.maximum(score, sort) + np.maximum(projected + n * score, n * sort)
+    new = np.maximum(project + bringing * score, bringing * sort)
+    return (visits - bringing) * np.maximum(score, sort) + new
 
 
 def _even(weight: Column, time: Times, visits: Column) -> Step:
