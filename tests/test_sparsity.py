@@ -130,11 +130,11 @@ def test_loads_by_hand():
     }
     less, more = (all_stages(layer) for layer in loads.values())
     moved = [
-        stages.attention.dram.moved_bytes
+        stages.attention.moved_bytes
         for layer, stages in zip(loads.values(), (less, more), strict=True)
     ]
     assert moved[1] - moved[0] == pytest.approx(32 * (1473.2 - 1077.6) * 2 * 128 * 2)
-    for name in ("cycles", "dram", "traffic", "ops"):
+    for name in ("cycles", "moved_bytes", "traffic", "ops"):
         assert getattr(more.kv_generation, name) == getattr(less.kv_generation, name)
 
 

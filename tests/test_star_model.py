@@ -136,7 +136,7 @@ def test_blocks_and_stages_add_up():
     assert sum(result.areas_mm2.values()) == result.metrics["area_mm2"]
     whole = sum(result.energy.blocks_j.values())
     assert whole == pytest.approx(result.metrics["energy_j"], rel=1e-12)
-    moved = sum(result.layer.work.total(s.dram.moved_bytes) for s in result.stages)
+    moved = sum(result.layer.work.total(s.moved_bytes) for s in result.stages)
     assert moved == pytest.approx(result.metrics["dram_bytes"], rel=1e-12)
 
 

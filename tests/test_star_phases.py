@@ -72,7 +72,7 @@ def test_bytes_of_one_decoded_token_by_hand():
       outputs 2 x 32
     """
     layer = Layer.of(Resources.of(TINY), STEP, Tile(40.0))
-    moved = [float(stage.dram.moved_bytes) for stage in all_stages(layer)]
+    moved = [float(stage.moved_bytes) for stage in all_stages(layer)]
     predict = 199 * 32 + 64 + 128 + 640 + 32
     assert moved == pytest.approx([predict, 40, 64 + 4096 + 64, 40 + 1280 + 64], rel=1e-12)
 

@@ -50,7 +50,7 @@ def _stages(result: Evaluation) -> dict[str, dict[str, float]]:
             "stall_s": time_s - busy_s,
             "energy_j": float(result.energy.stages_j[name]),
             "ops": float(work.total(stage.ops)),
-            "dram_bytes": float(work.total(stage.dram.moved_bytes)),
+            "dram_bytes": float(work.total(stage.moved_bytes)),
             "utilization": busy_s / time_s,
         }
     return said

@@ -72,25 +72,20 @@ def memory_seconds(parts: list[User]) -> dict[str, Column]:
 def part_times(layer: Layer, parts: list[User]) -> list[Times]:
     """Return how long each part takes, alone and beside the others."""
     left, met = _dram_left(layer, parts), _share_met(layer)
-    fed = [_fed_s(layer, part, 1 / left[part.stage]) for part in parts]
+    arrays = [part.part.cycles / layer.core.frequency_hz for part in parts]
+    loads = [part.part.dram.seconds for part in parts]
+    fed = [
+        np.maximum(array_s, load_s * (1 / left[part.stage]))
+        for part, array_s, load_s in zip(parts, arrays, loads, strict=True)
+    ]
     totals = [over_layer(layer, tile_s) for tile_s in fed]
     works = [_longest(s, *part.port_s.values()) for s, part in zip(totals, parts, strict=True)]
     found = []
-    for part, *seconds in zip(parts, fed, totals, works, _waited(parts, works), strict=True):
-        tile_s, total_s, work_s, waited_s = seconds
-        beside = tile_s * ((work_s + met * waited_s) / np.maximum(total_s, 1e-30))
-        ported = part.alone_s / np.maximum(np.maximum(part.array_s, part.dram_s), 1e-30)
-        found.append(Times(_fed_s(layer, part, 1.0) * ported, beside))
+    for i, waited_s in enumerate(_waited(parts, works)):
+        ported = parts[i].alone_s / np.maximum(_longest(parts[i].array_s, parts[i].dram_s), 1e-30)
+        slowed = (works[i] + met * waited_s) / np.maximum(totals[i], 1e-30)
+        found.append(Times(np.maximum(arrays[i], loads[i]) * ported, fed[i] * slowed))
     return found
-
-
-def _fed_s(layer: Layer, user: User, slowed: Column) -> Column:
-    """Seconds of each query tile until the array is done and its bytes have come, [tiles, ...].
-
-    The DRAM takes `slowed` times as long as if it were there for this part alone.
-    """
-    part = user.part
-    return np.maximum(part.cycles / layer.core.frequency_hz, part.dram.seconds * slowed)
 
 
 def _dram_left(layer: Layer, parts: list[User]) -> dict[str, Column]:

@@ -119,7 +119,7 @@ def energy(layer: Layer, stages: Stages, time: Latency) -> Energy:
     arrays, blocks = array_j(layer, stages, layer_s), srams(core)
     named = list(zip(Stages._fields, stages, strict=True))
     access = {name: sram_access_j(blocks, stage) for name, stage in named}
-    dram = {name: stage.dram.moved_bytes for name, stage in named}
+    dram = {name: stage.moved_bytes for name, stage in named}
     leakage_w = sum(block.banks * block.bank.leakage_w for block in blocks)
     lanes_w = core.queries * costs.controller_lane.energy_j * core.frequency_hz
     device, interface = costs.dram_j_per_byte, costs.interface_j_per_byte

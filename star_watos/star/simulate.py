@@ -51,7 +51,7 @@ class Evaluation:
         each = {
             "energy_j": sum(blocks.values()),
             "core_energy_j": sum(blocks[block] for block in CORE_BLOCKS),
-            "dram_bytes": sum(s.dram.moved_bytes for s in self.stages),
+            "dram_bytes": sum(s.moved_bytes for s in self.stages),
             "ops": sum(s.ops for s in self.stages),
             "mac_ops": self.stages.kv_generation.ops + self.stages.attention.ops,
         }
@@ -95,7 +95,7 @@ def _metrics(
     ops = work.total(sum(s.ops for s in stages))
     mac_ops = work.total(stages.kv_generation.ops + stages.attention.ops)
     peak = 2 * core.queries * (core.kv_columns + core.sufa_columns) * core.frequency_hz
-    moved = sum(s.dram.moved_bytes for s in stages)
+    moved = sum(s.moved_bytes for s in stages)
     return {
         "latency_s": time.total_s,
         "throughput_gops": gops,

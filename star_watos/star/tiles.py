@@ -5,6 +5,7 @@ All quantities are of one query head, [tiles, ...] over the representative query
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,15 +32,27 @@ def overhang(core: Resources, work: AttentionWork, tiles: QueryTiles, keys: Colu
     return np.where(tiles.whole, own, mean)
 
 
-def over_quotas(mean: Column, cycles: Callable[[Column], Column]) -> Column:
-    """Mean cycles of visits whose whole quotas have this mean: floor(mean) and one more, mixed.
+class Quota(NamedTuple):
+    """Whole keys that the fullest query keeps of tiles which have a mean of them."""
 
-    >>> [float(over_quotas(m, lambda quota: np.ceil(quota / 2))) for m in (8.25, 9.0)]
-    [4.25, 5.0]
-    """
-    least = np.floor(mean)
-    share = mean - least
-    return (1 - share) * cycles(least) + share * cycles(least + 1)
+    least: Column
+    more: Column
+    """Share of the tiles in which it is one more."""
+
+    @classmethod
+    def of(cls, mean: Column) -> "Quota":
+        """Return the whole numbers around `mean`."""
+        least: Column = np.floor(mean)
+        return cls(least, mean - least)
+
+    def mean(self, cycles: Callable[[Column], Column]) -> Column:
+        """Return the mean of `cycles(quota)`.
+
+        >>> [float(Quota.of(m).mean(lambda quota: np.ceil(quota / 2))) for m in (8.25, 9.0)]
+        [4.25, 5.0]
+        """
+        few = cycles(self.least)
+        return few + self.more * (cycles(self.least + 1) - few)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +67,9 @@ class Visits:
     """Keys of the last."""
     kept: Column
     """Keys that the fullest query keeps, of all tiles together."""
-    quota: Column
-    """Of which in a whole tile, on average."""
-    last_quota: Column
+    quota: Quota
+    """Of which in a whole tile."""
+    last_quota: Quota
     """And in the last."""
 
     @classmethod
@@ -70,7 +83,8 @@ class Visits:
         kept = np.minimum(work.kept_per_row, seen) if flow.predicts else seen
         share = kept / seen
         last = keys - beyond
-        return cls((seen + beyond) / keys, keys, last, kept, share * keys, share * last)
+        quotas = (Quota.of(share * keys), Quota.of(share * last))
+        return cls((seen + beyond) / keys, keys, last, kept, *quotas)
 
     def total(self, of_whole: Column, of_last: Column) -> Column:
         """Sum over the visits of a query tile."""
@@ -78,4 +92,4 @@ class Visits:
 
     def over_quotas(self, cycles: Callable[[Column], Column]) -> tuple[Column, Column]:
         """Return the mean of `cycles(quota)` in a whole tile, and in the last."""
-        return over_quotas(self.quota, cycles), over_quotas(self.last_quota, cycles)
+        return self.quota.mean(cycles), self.last_quota.mean(cycles)

@@ -33,15 +33,23 @@ class Traffic:
         return Traffic(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
+class Transfer(NamedTuple):
+    """Bytes that lie together in pieces of one size."""
+
+    size_bytes: Column
+    s_per_byte: Column
+    moved_per_byte: Column
+    """Bytes with what fills their bursts, over bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dram:
-    """Transfers: seconds, and bytes with what fills their bursts."""
+    """Transfers, one after the other."""
 
-    seconds: Column = 0.0
-    moved_bytes: Column = 0.0
+    transfers: tuple[Transfer, ...] = ()
 
     def __add__(self, other: "Dram") -> "Dram":
-        return Dram(self.seconds + other.seconds, self.moved_bytes + other.moved_bytes)
+        return Dram(self.transfers + other.transfers)
 
     @classmethod
     def of(cls, core: Resources, size_bytes: Column, piece_bytes: Column | None = None) -> "Dram":
@@ -62,7 +70,24 @@ class Dram:
         piece = core.page_bytes if piece_bytes is None else np.minimum(piece_bytes, core.page_bytes)
         bursts = np.ceil(piece / core.burst_bytes) * core.burst_bytes
         each = np.maximum(bursts / core.dram_bytes_per_s, 1 / core.activations_hz)
-        return cls(size_bytes / piece * each, size_bytes * (bursts / piece))
+        return cls((Transfer(size_bytes, each / piece, bursts / piece),))
+
+    @property
+    def seconds(self) -> Column:
+        """Time, with the DRAM for themselves."""
+        return sum(t.size_bytes * t.s_per_byte for t in self.transfers)
+
+    @property
+    def moved_bytes(self) -> Column:
+        """Bytes with what fills their bursts."""
+        return sum(t.size_bytes * t.moved_per_byte for t in self.transfers)
+
+    def over(self, layer: Layer) -> "Dram":
+        """Return those of all query tiles and K/V heads of a layer."""
+        sizes = (over_layer(layer, t.size_bytes) for t in self.transfers)
+        return Dram(
+            tuple(t._replace(size_bytes=s) for t, s in zip(self.transfers, sizes, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,7 @@ class Part:
     @cached_property
     def layer_dram(self) -> Dram:
         """Transfers of the whole layer."""
-        return Dram(*(over_layer(self.layer, getattr(self.dram, f.name)) for f in fields(Dram)))
+        return self.dram.over(self.layer)
 
 
 @dataclass(frozen=True)
@@ -103,9 +128,9 @@ class Stage:
         return sum(part.layer_cycles for part in self.parts)
 
     @cached_property
-    def dram(self) -> Dram:
-        """Transfers for it and of what it makes."""
-        return sum((part.layer_dram for part in self.parts), Dram())
+    def moved_bytes(self) -> Column:
+        """Bytes that the DRAM moves for it and of what it makes, with what fills their bursts."""
+        return sum(part.layer_dram.moved_bytes for part in self.parts)
 
     @cached_property
     def traffic(self) -> Traffic:
