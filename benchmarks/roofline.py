@@ -55,8 +55,7 @@ def points(found: list[Evaluation], stage: str) -> tuple[list[float], list[float
     intensity, rate = [], []
     for result in found:
         part = getattr(result.stages, stage)
-        moved = result.layer.tiles.total(part.dram.moved_bytes) * result.layer.work.n_kv_heads
-        intensity.append(float(part.ops / moved))
+        intensity.append(float(part.ops / part.moved_bytes))
         rate.append(float(result.layer.work.total(part.ops) / result.latency.total_s))
     return intensity, rate
 
