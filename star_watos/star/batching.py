@@ -33,7 +33,8 @@ def _known(layer: Layer) -> Column:
 def held_up(layer: Layer, attended: Column) -> Column:
     """Seconds of attention that wait for the last batch of a K/V head: from its first token on.
 
-    They are known to the last when all of a head is predicted, if it is gone through once.
+    They are known to the last when all of a head is predicted, if it is gone through once. Visits
+    of a query tile go through all the keys that it sees; a stretch of tiles, through new ones.
     """
     tiles, work = layer.tiles, layer.work
     batched = np.maximum(batches(layer) - 1, 0.0) * batch_tokens(layer)
