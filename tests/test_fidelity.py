@@ -1,8 +1,12 @@
 """The core's formulas against its event simulation, which shares none of them."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import star_watos
 from star_watos.spec import load
 from star_watos.star import (
     Attention,
@@ -101,3 +105,27 @@ def test_work_of_the_shipped_point_is_the_same(name):
     found = evaluate(Resources.of(case.core), case.work, case.tile, Dataflow())
     events = run_events(case.core, case.work, case.tile, Dataflow())
     assert np.isclose(float(found.latency.stage_s[name]), events.busy_s[name], rtol=0.02)
+
+
+def test_the_command_compares_designs_of_a_front(run_star, tmp_path):
+    code, out, err = run_star(
+        "validate",
+        "--fidelity",
+        "event",
+        "--sweep",
+        "ci_star",
+        "--designs",
+        2,
+        "--jobs",
+        1,
+        "--json",
+    )
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["cases"] == "designs of the front of ci_star"
+    assert [row["tiling"] for row in report["rows"]] == ["cross-stage"] * 2
+    sweep = (Path(star_watos.__file__).parents[1] / "sweeps" / "ci_star.yaml").read_text()
+    (tmp_path / "none.yaml").write_text(sweep + "\nconstraints: {area_mm2: {max: 0.001}}\n")
+    code, out, err = run_star("validate", "--fidelity", "event", "--sweep", tmp_path / "none.yaml")
+    assert (code, out) == (4, "")
+    assert "nothing fits: star explore " in err

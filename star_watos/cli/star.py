@@ -78,7 +78,10 @@ def _validate_fidelity(
     source = f"designs of the front of {sweep}" if sweep else f"random legal designs, seed {seed}"
     found = []
     with common.interruptible("the comparison of formulas and events"):
-        cases = list(searched_cases(sweep, designs) if sweep else random_cases(seed, designs))
+        cases = searched_cases(sweep, designs) if sweep else list(random_cases(seed, designs))
+        if not cases:
+            typer.echo(f"nothing fits: star explore {sweep} says what is in the way", err=True)
+            raise typer.Exit(common.NOTHING_FITS)
         for gap in gaps(cases, jobs or os.cpu_count() or 1):
             found.append(gap)
             common.progress("designs", len(found), len(cases))
