@@ -72,19 +72,20 @@ def memory_seconds(parts: list[User]) -> dict[str, Column]:
 def part_times(layer: Layer, parts: list[User]) -> list[Times]:
     """Return how long each part takes, alone and beside the others."""
     left, met = _dram_left(layer, parts), _share_met(layer)
-    arrays = [part.part.cycles / layer.core.frequency_hz for part in parts]
-    loads = [part.part.dram.seconds for part in parts]
+    arrays = [user.part.cycles / layer.core.frequency_hz for user in parts]
+    loads = [user.part.dram.seconds for user in parts]
     fed = [
-        np.maximum(array_s, load_s * (1 / left[part.stage]))
-        for part, array_s, load_s in zip(parts, arrays, loads, strict=True)
+        np.maximum(array_s, load_s * (1 / left[user.stage]))
+        for user, array_s, load_s in zip(parts, arrays, loads, strict=True)
     ]
-    totals = [over_layer(layer, tile_s) for tile_s in fed]
-    works = [_longest(s, *part.port_s.values()) for s, part in zip(totals, parts, strict=True)]
+    totals = [user.part.over_layer(s) for user, s in zip(parts, fed, strict=True)]
+    works = [_longest(s, *user.port_s.values()) for s, user in zip(totals, parts, strict=True)]
     found = []
-    for i, waited_s in enumerate(_waited(parts, works)):
-        ported = parts[i].alone_s / np.maximum(_longest(parts[i].array_s, parts[i].dram_s), 1e-30)
+    for i, (user, waited_s) in enumerate(zip(parts, _waited(parts, works), strict=True)):
+        ported = user.alone_s / np.maximum(_longest(user.array_s, user.dram_s), 1e-30)
         slowed = (works[i] + met * waited_s) / np.maximum(totals[i], 1e-30)
-        found.append(Times(np.maximum(arrays[i], loads[i]) * ported, fed[i] * slowed))
+        alone, beside = np.maximum(arrays[i], loads[i]) * ported, fed[i] * slowed
+        found.append(Times(user.part.by_tile(alone), user.part.by_tile(beside)))
     return found
 
 

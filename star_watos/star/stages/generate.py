@@ -26,8 +26,8 @@ def generate(layer: Layer) -> Stage:
         weight_write=heads * weights,
     )
     macs = tokens * work.d_model * 2 * heads * work.head_dim
-    dram = Dram.of(core, (x + weights + rows) * layer.new_share)
-    return Stage(2 * macs, (Part(layer, cycles * layer.new_share, dram, traffic),))
+    dram = Dram.of(core, x + weights + rows)
+    return Stage(2 * macs, (Part(layer, cycles, dram, traffic, by_token=True),))
 
 
 def array_steps(layer: Layer) -> Column:

@@ -26,21 +26,17 @@ def predict(layer: Layer) -> Stage:
 def _project(layer: Layer) -> Part:
     """Phase 1: tokens and codes stream in, K^ is stored."""
     core, work, w = layer.core, layer.work, layer.widths
-    tokens = layer.tiles.new * layer.blocks * work.d_model * w.token
-    codes, stored = layer.new_share * _codes_bytes(layer), layer.tiles.new * work.head_dim * w.key
+    tokens = work.new_tokens * layer.blocks * work.d_model * w.token
+    codes, stored = _codes_bytes(layer), work.new_tokens * work.head_dim * w.key
     blocks = layer.token_groups * layer.blocks * work.n_kv_heads
     traffic = Traffic(
         token_read=blocks * core.dlzs_columns * work.d_model * w.token,
-        token_write=over_layer(layer, tokens),
+        token_write=work.n_kv_heads * tokens,
         weight_read=blocks * work.d_model * core.queries * w.code,
-        weight_write=over_layer(layer, codes),
+        weight_write=work.n_kv_heads * codes,
     )
-    return Part(
-        layer,
-        _phase1_cycles(layer) * layer.new_share,
-        Dram.of(core, tokens + codes + stored),
-        traffic,
-    )
+    dram = Dram.of(core, tokens + codes + stored)
+    return Part(layer, _phase1_cycles(layer), dram, traffic, by_token=True)
 
 
 def _score(layer: Layer) -> Part:

@@ -1,9 +1,11 @@
 """What a stage does in one layer.
 
 Cycles and DRAM transfers of a part are of one K/V head and each representative query tile,
-[tiles, ...], all passes of its heads together; everything else is summed over the layer.
+[tiles, ...], all passes of its heads together, or of the whole head where new tokens bring them;
+everything else is summed over the layer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
@@ -82,12 +84,9 @@ class Dram:
         """Bytes with what fills their bursts."""
         return sum(t.size_bytes * t.moved_per_byte for t in self.transfers)
 
-    def over(self, layer: Layer) -> "Dram":
-        """Return those of all query tiles and K/V heads of a layer."""
-        sizes = (over_layer(layer, t.size_bytes) for t in self.transfers)
-        return Dram(
-            tuple(t._replace(size_bytes=s) for t, s in zip(self.transfers, sizes, strict=True))
-        )
+    def sized(self, change: Callable[[Column], Column]) -> "Dram":
+        """Return the same with every size changed alike."""
+        return Dram(tuple(t._replace(size_bytes=change(t.size_bytes)) for t in self.transfers))
 
 
 @dataclass(frozen=True)
@@ -96,21 +95,32 @@ class Part:
 
     layer: Layer
     cycles: Column
-    """Cycles in which the array is busy, [tiles, ...]."""
+    """Cycles in which the array is busy, of each query tile: [tiles, ...]."""
     dram: Dram
-    """Transfers for it and of what it makes, [tiles, ...]."""
+    """Transfers for it and of what it makes, likewise."""
     traffic: Traffic
     """Bytes of the layer."""
+    by_token: bool = False
+    """Whether `cycles` and `dram` are of a K/V head, and come to its tiles as new tokens do."""
+
+    def by_tile(self, own: Column) -> Column:
+        """Return a quantity such as `cycles` for each query tile, [tiles, ...]."""
+        return own * self.layer.new_share if self.by_token else own
+
+    def over_layer(self, own: Column) -> Column:
+        """Return a quantity such as `cycles` of the whole layer."""
+        heads = self.layer.work.n_kv_heads
+        return own * heads if self.by_token else over_layer(self.layer, own)
 
     @cached_property
     def layer_cycles(self) -> Column:
         """Cycles of the whole layer."""
-        return over_layer(self.layer, self.cycles)
+        return self.over_layer(self.cycles)
 
     @cached_property
     def layer_dram(self) -> Dram:
         """Transfers of the whole layer."""
-        return self.dram.over(self.layer)
+        return self.dram.sized(self.over_layer)
 
 
 @dataclass(frozen=True)
