@@ -28,6 +28,11 @@ class User(NamedTuple):
     """At the port of each SRAM that it uses."""
 
     @property
+    def ported(self) -> Column:
+        """Factor by which its ports slow its array."""
+        return np.maximum(_longest(0.0, *self.port_s.values()) / np.maximum(self.array_s, 1e-30), 1)
+
+    @property
     def alone_s(self) -> Column:
         """Seconds in one layer if it shared nothing."""
         return _longest(self.array_s, self.dram_s, *self.port_s.values())
@@ -70,21 +75,22 @@ def memory_seconds(parts: list[User]) -> dict[str, Column]:
 
 
 def part_times(layer: Layer, parts: list[User]) -> list[Times]:
-    """Return how long each part takes, alone and beside the others."""
+    """Return how long each part takes, alone and beside the others.
+
+    An array is as fast as its ports let it be; a query tile takes as long as that, or its load.
+    """
     left, met = _dram_left(layer, parts), _share_met(layer)
-    arrays = [user.part.cycles / layer.core.frequency_hz for user in parts]
+    arrays = [user.part.cycles * (user.ported / layer.core.frequency_hz) for user in parts]
     loads = [user.part.dram.seconds for user in parts]
     fed = [
         np.maximum(array_s, load_s * (1 / left[user.stage]))
         for user, array_s, load_s in zip(parts, arrays, loads, strict=True)
     ]
-    totals = [user.part.over_layer(s) for user, s in zip(parts, fed, strict=True)]
-    works = [_longest(s, *user.port_s.values()) for s, user in zip(totals, parts, strict=True)]
+    works = [user.part.over_layer(s) for user, s in zip(parts, fed, strict=True)]
     found = []
     for i, (user, waited_s) in enumerate(zip(parts, _waited(parts, works), strict=True)):
-        ported = user.alone_s / np.maximum(_longest(user.array_s, user.dram_s), 1e-30)
-        slowed = (works[i] + met * waited_s) / np.maximum(totals[i], 1e-30)
-        alone, beside = np.maximum(arrays[i], loads[i]) * ported, fed[i] * slowed
+        slowed = 1 + met * waited_s / np.maximum(works[i], 1e-30)
+        alone, beside = np.maximum(arrays[i], loads[i]), fed[i] * slowed
         found.append(Times(user.part.by_tile(alone), user.part.by_tile(beside)))
     return found
 
