@@ -28,14 +28,14 @@ class User(NamedTuple):
     """At the port of each SRAM that it uses."""
 
     @property
-    def ported(self) -> Column:
-        """Factor by which its ports slow its array."""
-        return np.maximum(_longest(0.0, *self.port_s.values()) / np.maximum(self.array_s, 1e-30), 1)
+    def work_s(self) -> Column:
+        """Seconds in one layer that its array works, at the pace of its ports."""
+        return _longest(self.array_s, *self.port_s.values())
 
     @property
     def alone_s(self) -> Column:
         """Seconds in one layer if it shared nothing."""
-        return _longest(self.array_s, self.dram_s, *self.port_s.values())
+        return np.maximum(self.work_s, self.dram_s)
 
 
 class Times(NamedTuple):
@@ -79,18 +79,14 @@ def part_times(layer: Layer, parts: list[User]) -> list[Times]:
 
     An array is as fast as its ports let it be; a query tile takes as long as that, or its load.
     """
-    left, met = _dram_left(layer, parts), _share_met(layer)
-    arrays = [user.part.cycles * (user.ported / layer.core.frequency_hz) for user in parts]
-    loads = [user.part.dram.seconds for user in parts]
-    fed = [
-        np.maximum(array_s, load_s * (1 / left[user.stage]))
-        for user, array_s, load_s in zip(parts, arrays, loads, strict=True)
-    ]
-    works = [user.part.over_layer(s) for user, s in zip(parts, fed, strict=True)]
+    left, met, f = _dram_left(layer, parts), _share_met(layer), layer.core.frequency_hz
     found = []
-    for i, (user, waited_s) in enumerate(zip(parts, _waited(parts, works), strict=True)):
-        slowed = 1 + met * waited_s / np.maximum(works[i], 1e-30)
-        alone, beside = np.maximum(arrays[i], loads[i]), fed[i] * slowed
+    for user, waited_s in zip(parts, _waited(parts), strict=True):
+        cycle_s = user.work_s / np.maximum(user.array_s * f, 1e-30)
+        slowed = 1 + met * waited_s / np.maximum(user.work_s, 1e-30)
+        load_s = user.part.dram.seconds
+        alone = np.maximum(user.part.cycles * cycle_s, load_s)
+        beside = np.maximum(user.part.cycles * (cycle_s * slowed), load_s / left[user.stage])
         found.append(Times(user.part.by_tile(alone), user.part.by_tile(beside)))
     return found
 
@@ -121,7 +117,7 @@ def _share_met(layer: Layer) -> Column:
     return 1 - 1 / np.maximum(count, 1.0)
 
 
-def _waited(parts: list[User], works: list[Column]) -> list[Column]:
+def _waited(parts: list[User]) -> list[Column]:
     """Return the seconds that each part waits for other stages at the ports."""
     waited: list[Column] = [0.0] * len(parts)
     for name in SRAM_NAMES:
@@ -130,20 +126,18 @@ def _waited(parts: list[User], works: list[Column]) -> list[Column]:
             if name in part.port_s:
                 asking.setdefault(part.stage, []).append(i)
         if len(asking) > 1:
-            for i, wait in _waits_at(name, parts, works, list(asking.values())):
+            for i, wait in _waits_at(name, parts, list(asking.values())):
                 waited[i] = waited[i] + wait
     return waited
 
 
-def _waits_at(
-    name: str, parts: list[User], works: list[Column], asking: list[list[int]]
-) -> list[tuple[int, Column]]:
+def _waits_at(name: str, parts: list[User], asking: list[list[int]]) -> list[tuple[int, Column]]:
     """Return what each part waits at one port; `asking` are the parts of each stage that use it."""
-    work_s = [np.maximum(sum(works[i] for i in own), 1e-30) for own in asking]
+    work_s = [np.maximum(sum(parts[i].work_s for i in own), 1e-30) for own in asking]
     port_s = [sum(parts[i].port_s[name] for i in own) for own in asking]
     waited = waits(work_s, [p / w for p, w in zip(port_s, work_s, strict=True)])
     return [
-        (i, wait * (works[i] / work))
+        (i, wait * (parts[i].work_s / work))
         for own, work, wait in zip(asking, work_s, waited, strict=True)
         for i in own
     ]
