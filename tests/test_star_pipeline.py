@@ -14,7 +14,7 @@ from star_watos.star.batching import held_up
 from star_watos.star.fit import batch_tokens
 from star_watos.star.layer import Layer
 from star_watos.star.pipeline import beside_sort
-from star_watos.star.ports import part_times, users
+from star_watos.star.ports import memory_seconds, part_times, users_of
 from star_watos.star.stages import all_stages
 
 CORE = Resources.of(load(Core, "star_28nm", "configs/cores"))
@@ -83,9 +83,11 @@ def test_predict_cannot_run_away_from_sort(visits, lumps, project, score, sort):
 def test_tokens_and_codes_hold_phase_1_up():
     """At a tenth of the bandwidth phase 1 takes as long as what it streams."""
     slow = replace(CORE, dram_bytes_per_s=CORE.dram_bytes_per_s / 10)
-    project, *_ = users(layer := layer_of(1024, 64, core=slow), all_stages(layer))
+    layer = layer_of(1024, 64, core=slow)
+    users = users_of(layer, all_stages(layer))
+    project = users[0]
     assert project.dram_s > 2 * project.array_s
-    alone = part_times(layer, users(layer, all_stages(layer)))[0].alone
+    alone = part_times(layer, users, memory_seconds(users))[0].alone
     assert layer.tiles.total(alone) * 4 == pytest.approx(float(project.dram_s))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Bound, Column, largest
 from star_watos.star.batching import batch_seconds, generated, held_up
 from star_watos.star.layer import Layer
-from star_watos.star.ports import Times, memory_seconds, part_times, users
+from star_watos.star.ports import Times, memory_seconds, part_times, users_of
 from star_watos.star.stages import SRAM_NAMES, Stages
 
 
@@ -78,13 +78,13 @@ def latency(layer: Layer, stages: Stages) -> Latency:
     The DRAM and the SRAM ports slow the stages that share them (`ports.py`), and limit the pace.
     Layers follow one another.
     """
-    work, parts = layer.work, users(layer, stages)
-    memory = memory_seconds(parts)
+    work, users = layer.work, users_of(layer, stages)
+    memory = memory_seconds(users)
     busy = {
         name: stage.cycles / layer.core.frequency_hz
         for name, stage in zip(Stages._fields, stages, strict=True)
     }
-    times = part_times(layer, parts)
+    times = part_times(layer, users, memory)
     *_, made, ended = stage_ends(_stretches(layer, times))
     layer_s = np.maximum(ended, made + held_up(layer, times[-1].alone))
     for seconds in memory.values():

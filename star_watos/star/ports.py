@@ -47,7 +47,7 @@ class Times(NamedTuple):
     """Beside the other stages."""
 
 
-def users(layer: Layer, stages: Stages) -> list[User]:
+def users_of(layer: Layer, stages: Stages) -> list[User]:
     """Return all parts of all stages, in the order in which a visit passes them."""
     return [
         _user(layer, name, part)
@@ -66,22 +66,22 @@ def _user(layer: Layer, stage: str, part: Part) -> User:
     return User(stage, part, array_s, part.layer_dram.seconds, ports)
 
 
-def memory_seconds(parts: list[User]) -> dict[str, Column]:
+def memory_seconds(users: list[User]) -> dict[str, Column]:
     """Return how long each SRAM's ports and the DRAM are busy in one layer."""
     seconds: dict[str, Column] = {
-        name: sum(part.port_s.get(name, 0.0) for part in parts) for name in SRAM_NAMES
+        name: sum(user.port_s.get(name, 0.0) for user in users) for name in SRAM_NAMES
     }
-    return seconds | {"dram": sum(part.dram_s for part in parts)}
+    return seconds | {"dram": sum(user.dram_s for user in users)}
 
 
-def part_times(layer: Layer, parts: list[User]) -> list[Times]:
+def part_times(layer: Layer, users: list[User], memory_s: dict[str, Column]) -> list[Times]:
     """Return how long each part takes, alone and beside the others.
 
     An array is as fast as its ports let it be; a query tile takes as long as that, or its load.
     """
-    left, met, f = _dram_left(layer, parts), _share_met(layer), layer.core.frequency_hz
+    left, met, f = _dram_left(layer, users, memory_s), _share_met(layer), layer.core.frequency_hz
     found = []
-    for user, waited_s in zip(parts, _waited(parts), strict=True):
+    for user, waited_s in zip(users, _waited(users), strict=True):
         cycle_s = user.work_s / np.maximum(user.array_s * f, 1e-30)
         slowed = 1 + met * waited_s / np.maximum(user.work_s, 1e-30)
         load_s = user.part.dram.seconds
@@ -91,7 +91,7 @@ def part_times(layer: Layer, parts: list[User]) -> list[Times]:
     return found
 
 
-def _dram_left(layer: Layer, parts: list[User]) -> dict[str, Column]:
+def _dram_left(layer: Layer, users: list[User], memory_s: dict[str, Column]) -> dict[str, Column]:
     """Return the share of the DRAM that the others leave to each stage: at least a quarter.
 
     What they take is spread over what the layer takes at least: its longest stage or memory, and
@@ -99,15 +99,15 @@ def _dram_left(layer: Layer, parts: list[User]) -> dict[str, Column]:
     """
     alone: dict[str, Column] = dict.fromkeys(Stages._fields, 0.0)
     own: dict[str, Column] = dict.fromkeys(Stages._fields, 0.0)
-    for part in parts:
-        alone[part.stage] = alone[part.stage] + part.alone_s
-        own[part.stage] = own[part.stage] + part.dram_s
-    memory, longest = memory_seconds(parts), _longest(*alone.values())
+    for user in users:
+        alone[user.stage] = alone[user.stage] + user.alone_s
+        own[user.stage] = own[user.stage] + user.dram_s
+    longest = _longest(*alone.values())
     around = (sum(alone.values()) - longest) / (
         np.maximum(batches(layer), 1.0) * layer.work.n_kv_heads
     )
-    pace = _longest(longest, *memory.values()) + around
-    return {s: np.maximum(1 - (memory["dram"] - own[s]) / pace, 1 / len(own)) for s in own}
+    pace = _longest(longest, *memory_s.values()) + around
+    return {s: np.maximum(1 - (memory_s["dram"] - own[s]) / pace, 1 / len(own)) for s in own}
 
 
 def _share_met(layer: Layer) -> Column:
@@ -117,27 +117,27 @@ def _share_met(layer: Layer) -> Column:
     return 1 - 1 / np.maximum(count, 1.0)
 
 
-def _waited(parts: list[User]) -> list[Column]:
+def _waited(users: list[User]) -> list[Column]:
     """Return the seconds that each part waits for other stages at the ports."""
-    waited: list[Column] = [0.0] * len(parts)
+    waited: list[Column] = [0.0] * len(users)
     for name in SRAM_NAMES:
         asking: dict[str, list[int]] = {}
-        for i, part in enumerate(parts):
-            if name in part.port_s:
-                asking.setdefault(part.stage, []).append(i)
+        for i, user in enumerate(users):
+            if name in user.port_s:
+                asking.setdefault(user.stage, []).append(i)
         if len(asking) > 1:
-            for i, wait in _waits_at(name, parts, list(asking.values())):
+            for i, wait in _waits_at(name, users, list(asking.values())):
                 waited[i] = waited[i] + wait
     return waited
 
 
-def _waits_at(name: str, parts: list[User], asking: list[list[int]]) -> list[tuple[int, Column]]:
-    """Return what each part waits at one port; `asking` are the parts of each stage that use it."""
-    work_s = [np.maximum(sum(parts[i].work_s for i in own), 1e-30) for own in asking]
-    port_s = [sum(parts[i].port_s[name] for i in own) for own in asking]
+def _waits_at(name: str, users: list[User], asking: list[list[int]]) -> list[tuple[int, Column]]:
+    """Return what each part waits at one port; `asking` are those of each stage that use it."""
+    work_s = [np.maximum(sum(users[i].work_s for i in own), 1e-30) for own in asking]
+    port_s = [sum(users[i].port_s[name] for i in own) for own in asking]
     waited = waits(work_s, [p / w for p, w in zip(port_s, work_s, strict=True)])
     return [
-        (i, wait * (parts[i].work_s / work))
+        (i, wait * (users[i].work_s / work))
         for own, work, wait in zip(asking, work_s, waited, strict=True)
         for i in own
     ]

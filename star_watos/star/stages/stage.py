@@ -7,7 +7,8 @@ everything else is summed over the layer.
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -145,7 +146,7 @@ class Stage:
     @cached_property
     def traffic(self) -> Traffic:
         """Bytes at the SRAMs."""
-        return sum((part.traffic for part in self.parts), Traffic())
+        return reduce(add, (part.traffic for part in self.parts))
 
 
 class Stages(NamedTuple):
