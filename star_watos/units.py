@@ -36,6 +36,7 @@ def _scaled(symbol: str, prefixes: Mapping[str, Fraction], per: str = "") -> dic
 BYTES = _scaled("B", _DECIMAL | _BINARY)
 BYTES_PER_S = _scaled("B", _DECIMAL | _BINARY, "/s")
 HERTZ = _scaled("Hz", _DECIMAL)
+FLOPS_PER_S = _scaled("FLOP/s", _DECIMAL)
 SECONDS = _scaled("s", _ONE | _SMALL)
 WATTS = _scaled("W", _DECIMAL | _SMALL)
 JOULES = _scaled("J", _ONE | _SMALL)
@@ -136,6 +137,7 @@ def _tokens(value: object) -> int:
 
 Bytes = Annotated[float, _quantity_type(BYTES, "0 B", "1000 PB")]
 BytesPerS = Annotated[float, _quantity_type(BYTES_PER_S, "1 B/s", "1000 PB/s")]
+FlopsPerS = Annotated[float, _quantity_type(FLOPS_PER_S, "1 FLOP/s", "1000 PFLOP/s")]
 Hertz = Annotated[float, _quantity_type(HERTZ, "1 Hz", "1 THz")]
 Seconds = Annotated[float, _quantity_type(SECONDS, "0 s", "1000000 s")]
 Watts = Annotated[float, _quantity_type(WATTS, "0 W", "1 GW")]

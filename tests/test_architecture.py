@@ -13,6 +13,7 @@ LEVELS = (
     {"units", "files"},
     {"cost"},
     {"spec"},
+    {"tables"},
     {"technology", "workload", "fabric", "tensors"},
     {"star", "watos"},
     {"explore"},

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from star_watos.spec import load
-from star_watos.watos import Training, Wafer, evaluate, legal_plans
+from star_watos.watos import Mesh, Training, Wafer, evaluate, legal_plans
 from star_watos.watos.memory import every_stage
 
 WAFER = load(Wafer, "watos_config3", "configs/wafers")
@@ -76,7 +76,7 @@ def test_real_plans_are_what_their_schedule_takes(model, batch):
     llama = training.load()
     plans = legal_plans(llama, WAFER.grid, batch)
     rows = np.random.default_rng(0).permutation(np.flatnonzero(plans.pp > 1))[:150]
-    result = evaluate(WAFER, llama, training, plans.take(rows))
+    result = evaluate(Mesh(WAFER), llama, training, plans.take(rows))
     errors = []
     for row in range(len(rows)):
         pp, layer = int(result.plans.pp[row]), result.layer

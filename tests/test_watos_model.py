@@ -12,6 +12,7 @@ from star_watos.errors import InputError
 from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
 from star_watos.spec import load
 from star_watos.watos import (
+    Mesh,
     Plans,
     Recompute,
     Training,
@@ -20,6 +21,7 @@ from star_watos.watos import (
     evaluate,
     legal_plans,
     metrics,
+    plans_of,
     simulate,
     wafer_overflow,
 )
@@ -38,17 +40,15 @@ def wafer(*overrides):
 
 
 def plan(**columns):
-    one = {"tp_rows": 1, "tp_cols": 1, "pp": 1, "dp": 1, "microbatch": 1}
-    one |= {"recompute": 0, "sp": 0, "zero": 0} | columns
-    return Plans(**{name: np.array([value]) for name, value in one.items()})
+    return plans_of(**columns)
 
 
 def run(plans, hardware=WAFER, training=TRAINING):
-    return evaluate(hardware, training.load(), training, plans)
+    return evaluate(Mesh(hardware), training.load(), training, plans)
 
 
 def figure(name, plans, hardware=WAFER, training=TRAINING):
-    return metrics(hardware, training, run(plans, hardware, training))[name].item()
+    return metrics(Mesh(hardware), training, run(plans, hardware, training))[name].item()
 
 
 def test_config3_is_the_published_wafer():
@@ -116,8 +116,8 @@ def test_one_pipeline_by_hand():
     """1F1B with m microbatches and equal stages: (m + p - 1) stage times, beside the ends."""
     plans = plan(pp=8, microbatch=1)
     result = run(plans)
-    layer = layer_columns(WAFER, MODEL, TRAINING, plans)
-    per_layer = layer.busy.time_s.item()
+    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
+    per_layer = layer.busy_s.item()
     ends = layer.embedding.time_s.item() + layer.head.time_s.item()
     slowest = 4 * per_layer + max(layer.embedding.time_s.item(), layer.head.time_s.item())
     expected = 64 * slowest + 32 * per_layer + ends - slowest
@@ -128,7 +128,7 @@ def test_one_pipeline_by_hand():
 def test_memory_of_a_whole_model_on_one_die_by_hand():
     """Llama-2 7B: 18 B a parameter (2 weight, 4 gradient, 12 Adam) plus one microbatch."""
     plans = plan(recompute=int(Recompute.FULL))
-    layer = layer_columns(WAFER, MODEL, TRAINING, plans)
+    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
     kept = 32 * 2 * 2048 * 4096  # layer inputs
     expected = 18 * 6_738_415_616 + kept + layer.working_bytes + layer.head_saved_bytes
     assert run(plans).memory_bytes.item() == pytest.approx(expected.item(), rel=1e-9)
@@ -142,7 +142,7 @@ def test_zero_splits_the_optimizer_over_the_replicas():
 
 def test_full_recompute_repeats_the_forward_pass():
     plans = plan(recompute=int(Recompute.FULL))
-    layer = layer_columns(WAFER, MODEL, TRAINING, plans)
+    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
     assert layer.recompute.ops == layer.forward.ops
 
 
@@ -164,7 +164,7 @@ def test_exposed_times_sum_to_the_iteration_and_energies_to_the_total():
     total = np.sum([np.broadcast_to(t, len(PLANS)) for t in result.time_s.values()], axis=0)
     np.testing.assert_allclose(total, result.iteration_s, rtol=1e-12)
     assert all(np.all(np.asarray(t) >= 0) for t in result.time_s.values())
-    figures = metrics(WAFER, TRAINING, result)
+    figures = metrics(Mesh(WAFER), TRAINING, result)
     tokens = TRAINING.global_batch * TRAINING.seq_len
     joules = sum(result.energy_j.values())
     np.testing.assert_allclose(figures["energy_per_token_j"] * tokens, joules, rtol=1e-12)
@@ -172,7 +172,7 @@ def test_exposed_times_sum_to_the_iteration_and_energies_to_the_total():
 
 
 def test_mfu_is_at_most_hfu_and_one():
-    figures = metrics(WAFER, TRAINING, run(PLANS))
+    figures = metrics(Mesh(WAFER), TRAINING, run(PLANS))
     assert np.all(figures["mfu"] <= figures["hfu"] * (1 + 1e-12))
     assert np.all(figures["hfu"] <= 1)
 
@@ -181,7 +181,7 @@ def test_without_recomputation_mfu_is_hfu():
     """With attention that keeps its scores; flash attention recomputes them."""
     unfused = TRAINING.model_copy(update={"attention": "unfused"})
     kept = PLANS.take(PLANS.recompute == Recompute.NONE)
-    figures = metrics(WAFER, unfused, run(kept, training=unfused))
+    figures = metrics(Mesh(WAFER), unfused, run(kept, training=unfused))
     np.testing.assert_allclose(figures["mfu"], figures["hfu"], rtol=1e-12)
 
 
@@ -194,9 +194,9 @@ def test_one_stage_has_no_bubble():
 def test_columns_are_their_scalars():
     """Any row alone gives exactly what it gives among all others."""
     whole = run(PLANS)
-    figures = metrics(WAFER, TRAINING, whole)
+    figures = metrics(Mesh(WAFER), TRAINING, whole)
     for row in np.random.default_rng(0).integers(0, len(PLANS), 40):
-        alone = metrics(WAFER, TRAINING, run(PLANS.take(np.array([row]))))
+        alone = metrics(Mesh(WAFER), TRAINING, run(PLANS.take(np.array([row]))))
         for name, column in figures.items():
             assert alone[name].item() == column[row], name
 
@@ -204,7 +204,7 @@ def test_columns_are_their_scalars():
 def test_every_legal_plan_is_legal_and_there_once():
     rows = np.stack([getattr(PLANS, f.name) for f in dataclasses.fields(Plans)], axis=1)
     assert len(np.unique(rows, axis=0)) == len(PLANS)
-    assert np.all(PLANS.dies <= WAFER.n_dies)
+    assert np.all(PLANS.devices <= WAFER.n_dies)
     assert np.all(TRAINING.global_batch % (PLANS.dp * PLANS.microbatch) == 0)
     assert np.all(MODEL.n_heads % PLANS.tp == 0)
 
@@ -278,8 +278,8 @@ def test_more_memory_never_slows_the_best_plan():
 
 def test_doubling_the_batch_never_lowers_throughput():
     twice = Training(model="llama2_7b", seq_len=2048, global_batch=128)
-    small = metrics(WAFER, TRAINING, run(PLANS))["tokens_per_s"]
-    large = metrics(WAFER, twice, run(PLANS, training=twice))["tokens_per_s"]
+    small = metrics(Mesh(WAFER), TRAINING, run(PLANS))["tokens_per_s"]
+    large = metrics(Mesh(WAFER), twice, run(PLANS, training=twice))["tokens_per_s"]
     assert np.all(large >= small * (1 - 1e-9))
 
 

@@ -125,7 +125,7 @@ def _references(value: Any, here: KeyPath) -> list[KeyPath]:  # noqa: ANN401 (pl
 def _graft(document: Document, path: KeyPath, folder: str) -> list[Problem]:
     mark = document.mark(path)
     try:
-        found = locate(str(_at(document.data, path)), folder, Path(mark.source).parent)
+        found = locate(str(_at(document.data, path)), folder, beside=Path(mark.source).parent)
         document.graft(path, read(found))
     except InputError as error:
         return [_said_of(problem, mark, path) for problem in error.problems]

@@ -1,5 +1,6 @@
 """Where the files that come with the package are, and how a name finds one."""
 
+from itertools import product
 from pathlib import Path
 
 from star_watos.errors import InputError, nearest
@@ -23,8 +24,8 @@ def names(folder: str) -> list[str]:
     return sorted(p.stem for p in (root() / folder).iterdir() if p.suffix in SUFFIXES)
 
 
-def locate(name: str, folder: str, beside: Path | None = None) -> Path:
-    """Return the file that `name` means: a path, or the name of a shipped file of `folder`.
+def locate(name: str, *folders: str, beside: Path | None = None) -> Path:
+    """Return the file that `name` means: a path, or the name of a shipped file of `folders`.
 
     A relative path is looked up in the folder `beside` first (that of the file that names it),
     then in the working directory. Raises `InputError` with the nearest shipped names.
@@ -32,13 +33,13 @@ def locate(name: str, folder: str, beside: Path | None = None) -> Path:
     for candidate in (beside / name if beside else None, Path(name)):
         if candidate is not None and is_file(candidate):
             return candidate
-    for suffix in SUFFIXES:
+    for folder, suffix in product(folders, SUFFIXES):
         shipped = root() / folder / f"{name}{suffix}"
         if is_file(shipped):
             return shipped
     if _is_folder(Path(name)):
         raise InputError.of(name[:200], "is a folder, not a file")
-    raise InputError.of(name[:200], f"no such file, nor a shipped one {_offer(name, folder)}")
+    raise InputError.of(name[:200], f"no such file, nor a shipped one {_offer(name, folders)}")
 
 
 def is_file(path: Path) -> bool:
@@ -56,6 +57,6 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _offer(name: str, folder: str) -> str:
-    offered = names(folder)
+def _offer(name: str, folders: tuple[str, ...]) -> str:
+    offered = [shipped for folder in folders for shipped in names(folder)]
     return f"(shipped: {', '.join(offered)}{nearest(name, offered)})"

@@ -6,7 +6,6 @@ high-performance cells, 350 K, energy-delay-squared optimisation; 22, 32 and 45 
 and leakage are extrapolated from the last two entries' slope, and `sram_range_note` says so.
 """
 
-import csv
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.spec import root
+from star_watos.tables import Table, table
 from star_watos.technology.scaling import area_scale, energy_scale
 
+_FILE = "configs/technologies/cacti_sram.csv"
 _COLUMNS = ("area_mm2", "read_nj", "write_nj", "leakage_mw")
 
 
@@ -30,25 +30,8 @@ class SramBank:
     leakage_w: Column
 
 
-@cache
-def _table() -> tuple[
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]
-]:
-    """Return log node [n], log word [w], log size [s] and log values [4, n, w, s]."""
-    path = root() / "configs" / "technologies" / "cacti_sram.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    axes = [sorted({float(r[key]) for r in rows}) for key in ("node_nm", "word_bits", "size_bytes")]
-    values = np.array([[float(r[c]) for r in rows] for c in _COLUMNS])
-    grid = np.log(values).reshape(len(_COLUMNS), *map(len, axes))
-    node, word, size = (np.log(axis) for axis in axes)
-    return node, word, size, grid
-
-
-def _weights(axis: NDArray[np.float64], x: Column) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the left neighbour of `x` on `axis` and the share of the way to the right one."""
-    left = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
-    return left, (x - axis[left]) / (axis[left + 1] - axis[left])
+def _table() -> Table:
+    return table(_FILE, ("node_nm", "word_bits", "size_bytes"), _COLUMNS)
 
 
 def sram_bank(capacity_bytes: Column, word_bits: Column, node_nm: Column) -> SramBank:
@@ -58,17 +41,7 @@ def sram_bank(capacity_bytes: Column, word_bits: Column, node_nm: Column) -> Sra
     >>> f"{bank.area_mm2:.6f} mm2, {bank.read_j:.5e} J"
     '0.058475 mm2, 1.72125e-11 J'
     """
-    nodes, words, sizes, grid = _table()
-    i, a = _weights(nodes, np.log(node_nm))
-    j, b = _weights(words, np.log(word_bits))
-    k, c = _weights(sizes, np.log(capacity_bytes))
-    corners = [
-        grid[:, i + di, j + dj, k + dk] * wa * wb * wc
-        for di, wa in ((0, 1 - a), (1, a))
-        for dj, wb in ((0, 1 - b), (1, b))
-        for dk, wc in ((0, 1 - c), (1, c))
-    ]
-    area, read, write, leakage = np.exp(sum(corners))
+    area, read, write, leakage = _table().at(node_nm, word_bits, capacity_bytes)
     return SramBank(area, read * 1e-9, write * 1e-9, leakage * 1e-3)
 
 
@@ -88,7 +61,7 @@ def sram_range() -> SramRange:
     >>> sram_range().node_nm, sram_range().word_bits, sram_range().capacity_bytes
     ((22, 45), (64, 1024), (8192, 8388608))
     """
-    ends = [(round(np.exp(axis[0])), round(np.exp(axis[-1]))) for axis in _table()[:3]]
+    ends = [(round(np.exp(axis[0])), round(np.exp(axis[-1]))) for axis in _table().axes]
     return SramRange(*ends)
 
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
-from star_watos.watos.layer import ALL_REDUCES_PER_PASS, Slice, slice_of
+from star_watos.watos.layer import ALL_REDUCES_PER_PASS, Slice, microbatch_of, slice_of
+from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Ints, Plans, Recompute
 from star_watos.watos.training import Training
-from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
 
 Index = NDArray[np.intp]
@@ -17,16 +17,23 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class LayerColumns:
-    """Per microbatch on one die, one row a plan."""
+    """Per microbatch on one device, one row a plan."""
 
     forward: Cost
     recompute: Cost
     backward: Cost
+    weights_s: Column
+    """Part of the backward pass that no other stage waits for."""
     comm: Cost
     """All-reduces of one layer, those that recomputation repeats included."""
+    ep_comm_s: Column
+    """All-to-alls of one layer, those that recomputation repeats included."""
+    cp_comm_s: Column
+    """What attention waits for keys and values of other devices, both ways."""
     saved_bytes: Column
     working_bytes: Column
     params: Column
+    expert_params: Column
     embedding: Cost
     head: Cost
     head_saved_bytes: Column
@@ -35,43 +42,58 @@ class LayerColumns:
     """The all-reduce that joins the lookups of a split embedding table."""
 
     @property
-    def busy(self) -> Cost:
+    def comm_s(self) -> Column:
+        """All exposed communication of one layer."""
+        return self.comm.time_s + self.ep_comm_s + self.cp_comm_s
+
+    @property
+    def busy_s(self) -> Column:
         """Everything a layer does for one microbatch, in turn."""
-        return self.forward + self.recompute + self.backward + self.comm
+        return self.forward.time_s + self.recompute.time_s + self.backward.time_s + self.comm_s
 
 
-def layer_columns(wafer: Wafer, model: Model, training: Training, plans: Plans) -> LayerColumns:
+def layer_columns(
+    machine: Machine, model: Model, training: Training, plans: Plans
+) -> LayerColumns:
     """Evaluate what differs between slices once, and give each plan its row."""
     first, index = _distinct(plans)
     own = plans.take(first)
-    shape = (own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64))
-    microbatch = own.microbatch.astype(np.float64)
-    slices = slice_of(wafer, model, training, shape, microbatch, own.sp == 1)
-    return _spread(slices, plans, index)
+    rows, cols, cp, ep, microbatch = (
+        getattr(own, name).astype(np.float64)
+        for name in ("tp_rows", "tp_cols", "cp", "ep", "microbatch")
+    )
+    shape = microbatch_of(training, rows * cols, microbatch, own.sp == 1, cp, ep)
+    slices = slice_of(machine, model, training, (rows, cols), shape)
+    return _spread(machine, slices, plans, index)
 
 
 def _distinct(plans: Plans) -> tuple[Index, Index]:
-    """Return a plan of each distinct (rectangle, microbatch, sp), and each plan's place there."""
+    """Return a plan of each distinct slice, and each plan's place among them."""
     key = plans.tp_rows
-    for column in (plans.tp_cols, plans.microbatch, plans.sp):
+    for column in (plans.tp_cols, plans.microbatch, plans.sp, plans.cp, plans.ep):
         key = key * (int(column.max()) + 1) + column
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     return first, inverse
 
 
-def _spread(slices: Slice, plans: Plans, index: Index) -> LayerColumns:
+def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> LayerColumns:
     layer, policy = slices.layer, plans.recompute
-    # The forward pass that full recomputation repeats has its all-reduces too.
+    # The forward pass that full recomputation repeats has its communication too.
     passes = np.where(policy == Recompute.FULL, 3, 2)
     all_reduce = _rows(slices.all_reduce, index)
+    to_experts_s = machine.all_to_all_s(plans, _row(layer.routed_bytes, index))
     return LayerColumns(
         forward=_chosen(layer.forward, policy, index),
         recompute=_chosen(layer.recompute, policy, index),
         backward=_rows(layer.backward, index),
+        weights_s=_row(layer.weights_s, index),
         comm=all_reduce.times(ALL_REDUCES_PER_PASS * passes),
+        ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
+        cp_comm_s=passes * (plans.cp - 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index)),
         saved_bytes=_choose(layer.saved_bytes, policy, index),
         working_bytes=_choose(layer.working_bytes, policy, index),
         params=_row(layer.params, index),
+        expert_params=_row(layer.expert_params, index),
         embedding=_rows(slices.embedding, index),
         head=_rows(slices.head, index),
         head_saved_bytes=_row(slices.head_saved_bytes, index),

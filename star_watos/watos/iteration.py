@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Bound, Column, largest
 from star_watos.watos.columns import LayerColumns, layer_columns
-from star_watos.watos.memory import StageKind, in_flight, stage_kinds, stage_params, state_bytes
+from star_watos.watos.machine import Machine
+from star_watos.watos.memory import Params, memory_bytes, stage_kinds, stage_params
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.schedule import exposed_s
-from star_watos.watos.traffic import gradient_byte_hops, send_byte_hops
-from star_watos.watos.training import OPTIMIZER_TRAFFIC_BYTES, Training
-from star_watos.watos.wafer import Wafer
+from star_watos.watos.training import Training
 from star_watos.workload import Model
 
 BACKWARD_OVER_FORWARD = 2.0
@@ -29,13 +28,13 @@ class Iterations:
     time_s: dict[str, Column]
     """Exposed seconds by cause; they sum to the iteration."""
     memory_bytes: Column
-    """On the fullest die."""
+    """On the fullest device."""
     model_flops: Column
     """Of one iteration, without recomputation, flash attention's own included."""
     hardware_flops: Column
     """Of one iteration, as done."""
     energy_j: dict[str, Column]
-    """Of one iteration, by cause; they sum to the whole wafer's."""
+    """Of one iteration, by cause; they sum to the whole machine's."""
     bound: NDArray[np.object_]
 
     @property
@@ -49,21 +48,21 @@ def total(parts: dict[str, Column]) -> Column:
     return sum(parts.values())
 
 
-def evaluate(wafer: Wafer, model: Model, training: Training, plans: Plans) -> Iterations:
-    """Evaluate every plan of `plans` on `wafer`."""
-    layer = layer_columns(wafer, model, training, plans)
+def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -> Iterations:
+    """Evaluate every plan of `plans` on `machine`."""
+    layer = layer_columns(machine, model, training, plans)
     n_microbatches = training.global_batch // (plans.dp * plans.microbatch)
     stages = stage_kinds(model, plans.pp)
-    per_stage = [s.exists * stage_params(model, s, plans.tp, layer.params) for s in stages]
-    params = np.max(np.stack(per_stage), axis=0)
+    each = [stage_params(model, s, plans.tp, layer) for s in stages]
     held = [
-        memory_bytes(plans, layer, n_microbatches, s, p)
-        for s, p in zip(stages, per_stage, strict=True)
+        memory_bytes(training, plans, layer, n_microbatches, s, p)
+        for s, p in zip(stages, each, strict=True)
     ]
-    time_s = exposed_s(wafer, model, plans, layer, n_microbatches, params)
+    params = _largest([(s.exists, p) for s, p in zip(stages, each, strict=True)])
+    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, params)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     done = (layer.forward + layer.recompute + layer.backward).ops
-    times = plans.tp * plans.dp * n_microbatches
+    times = plans.tp * plans.replicas * n_microbatches
     return Iterations(
         plans=plans,
         layer=layer,
@@ -72,59 +71,61 @@ def evaluate(wafer: Wafer, model: Model, training: Training, plans: Plans) -> It
         memory_bytes=np.max(np.stack(held), axis=0),
         model_flops=(needed * model.n_layers + layer.head.ops) * times,
         hardware_flops=(done * model.n_layers + layer.head.ops) * times,
-        energy_j=energy_j(wafer, model, plans, layer, n_microbatches, params, total(time_s)),
-        bound=_bound(wafer, layer, time_s),
+        energy_j=energy_j(
+            machine, model, training, plans, layer, n_microbatches, params, total(time_s)
+        ),
+        bound=_bound(machine, layer, time_s),
     )
 
 
-def memory_bytes(
-    plans: Plans, layer: LayerColumns, n_microbatches: Ints, stage: StageKind, params: Column
-) -> Column:
-    """Bytes on a die of `stage`: states, activations in flight, one layer's working set, logits."""
-    kept = in_flight(plans, n_microbatches, stage) * stage.layers * layer.saved_bytes
-    held = state_bytes(params, plans) + kept + layer.working_bytes
-    return stage.exists * (held + stage.has_head * layer.head_saved_bytes)
+def _largest(stages: list[tuple[NDArray[np.bool_], Params]]) -> Params:
+    """Return the parameters of the stage that has most."""
+    dense = np.stack([exists * p.dense for exists, p in stages])
+    experts = np.stack([np.broadcast_to(exists * p.experts, dense[0].shape) for exists, p in stages])
+    place = (dense + experts).argmax(axis=0)[None]
+    return Params(*(np.take_along_axis(kind, place, axis=0)[0] for kind in (dense, experts)))
 
 
 def energy_j(
-    wafer: Wafer,
+    machine: Machine,
     model: Model,
+    training: Training,
     plans: Plans,
     layer: LayerColumns,
     n_microbatches: Ints,
-    params: Column,
+    params: Params,
     iteration_s: Column,
 ) -> dict[str, Column]:
-    """Joules of one iteration: dies at work, links, optimizer, and leakage of the whole wafer."""
-    tech = wafer.technology
+    """Joules of one iteration: devices at work, links, optimizer, and what does not depend on it."""
     work = (layer.forward + layer.recompute + layer.backward).energy_j * model.n_layers
     ends = layer.embedding.energy_j + layer.head.energy_j
-    times = plans.tp * plans.dp * n_microbatches
+    times = plans.tp * plans.replicas * n_microbatches
     comm = (layer.comm.times(model.n_layers) + layer.embedding_comm).energy_j * times
-    byte_hops = n_microbatches * send_byte_hops(wafer, plans, layer.boundary_bytes)
-    byte_hops = byte_hops + gradient_byte_hops(wafer, plans, params)
-    states = params * plans.dies / plans.optimizer_split * OPTIMIZER_TRAFFIC_BYTES
-    macs = wafer.n_dies * wafer.die.cores.size * wafer.die.core.n_macs
+    sends = n_microbatches * machine.send_energy_j(plans, layer.boundary_bytes)
+    replicas = machine.replicas_energy_j(plans, training.gradient_bytes * params.all)
+    states = params.split(plans, 1) * plans.devices * training.optimizer_traffic_bytes
     return {
         "compute": (work + ends) * times,
-        "d2d": comm + byte_hops * tech.d2d_energy_j_per_byte.value,
-        "optimizer": states * tech.dram_energy_j_per_byte.value,
-        "static": macs * tech.mac_static_power_w.value * iteration_s,
+        "d2d": comm + sends + replicas,
+        "optimizer": states * machine.memory_energy_j_per_byte,
+        "static": machine.static_power_w * iteration_s,
     }
 
 
-def _bound(wafer: Wafer, layer: LayerColumns, time_s: dict[str, Column]) -> NDArray[np.object_]:
+def _bound(
+    machine: Machine, layer: LayerColumns, time_s: dict[str, Column]
+) -> NDArray[np.object_]:
     """Return the largest cause; work counts as DRAM's where its bytes take longer than its FLOPs.
 
     Time spent computing again is what a lack of memory costs.
     """
     once = layer.forward + layer.backward
-    dram_s = once.dram_bytes / wafer.dram.bandwidth_bytes_per_s
-    in_dram = dram_s > once.ops / wafer.die.peak_flops_per_s
+    in_dram = once.dram_bytes / machine.memory_bytes_per_s > once.ops / machine.device_flops_per_s
+    between = ("tp_comm", "cp_comm", "ep_comm", "pp_comm", "dp_comm")
     terms: dict[Bound, Column] = {
         Bound.COMPUTE: np.where(in_dram, 0.0, time_s["compute"]),
         Bound.DRAM: np.where(in_dram, time_s["compute"], 0.0) + time_s["optimizer"],
-        Bound.D2D: time_s["tp_comm"] + time_s["pp_comm"] + time_s["dp_comm"],
+        Bound.D2D: sum(time_s[name] for name in between),
         Bound.MEMORY_CAPACITY: time_s["recompute"],
         Bound.BUBBLE: time_s["bubble"],
     }

@@ -1,21 +1,21 @@
-"""One decoder layer, the embedding and the head on the dies of one TP rectangle, per microbatch.
+"""One decoder layer, the embedding and the head on one device, per microbatch.
 
-Everything here depends on the die, the rectangle, the microbatch and sequence parallelism, not on
-pipeline, replicas or recomputation: a wafer's plans need it for a few hundred columns only.
+Everything here depends on the device, the TP group, what a device gets of a microbatch and how
+experts are shared, not on pipeline, replicas or recomputation: the plans of a machine need it for a
+few hundred columns only.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
-from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
-from star_watos.watos.operator import backward, forward
+from star_watos.watos.machine import Machine
 from star_watos.watos.training import WEIGHT_BYTES, Training
-from star_watos.watos.wafer import Wafer
 from star_watos.workload import (
+    Kind,
     LayerKind,
     Microbatch,
     Model,
@@ -30,26 +30,34 @@ from star_watos.workload import (
 ALL_REDUCES_PER_PASS = 2
 """One after attention, one after the feed-forward network; as many backward. With sequence
 parallelism each is a reduce-scatter and an all-gather of the same volume (Korthikanti 2022)."""
+WEIGHTS_SHARE = 0.5
+"""Of a product's backward pass, what goes into the gradient of its weights: one of two products."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Costs per microbatch on one die; tuples have an entry a policy: none, selective, full."""
+    """Costs per microbatch on one device; tuples have an entry a policy: none, selective, full."""
 
     forward: tuple[Cost, ...]
     recompute: tuple[Cost, ...]
     backward: Cost
+    weights_s: Column
+    """Part of the backward pass that no other stage waits for: gradients of weights."""
     saved_bytes: tuple[Column, ...]
     """Kept from forward to backward."""
     working_bytes: tuple[Column, ...]
     """Made again and held while one layer goes backward."""
     params: Column
-    """Parameters of one layer on one die."""
+    """Parameters of one layer on one device."""
+    expert_params: Column
+    """Those of routed experts among them."""
+    routed_bytes: Column
+    """Copies of tokens that a device sends to their experts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one TP rectangle does per microbatch."""
+    """What one device of a TP group does per microbatch."""
 
     layer: Pass
     """A layer; models with several kinds of layers have their mean."""
@@ -59,94 +67,126 @@ class Slice:
     """Forward and backward of final norm, logits and loss."""
     head_saved_bytes: Column
     boundary_bytes: Column
-    """Activations that one die hands to the next stage."""
+    """Activations that one device hands to the next stage."""
+    kv_bytes: Column
+    """Keys and values of one layer, which devices that share a sequence pass on."""
     all_reduce: Cost
-    """One all-reduce of the activations over the rectangle, for one die."""
+    """One all-reduce of the activations over the TP group, for one device."""
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
     return sum(costs, Cost())
 
 
-def _layer(wafer: Wafer, model: Model, shape: Microbatch, kind: LayerKind) -> Pass:
+def _paced(cost: Cost, launches_s: float) -> Cost:
+    """Return `cost`, or as long as the host takes to start its kernels."""
+    return replace(cost, time_s=np.maximum(cost.time_s, launches_s))
+
+
+def _forward(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Cost:
+    parts = list(ops)
+    device = _sum(machine.forward(op, saved(op)) for op in parts)
+    return _paced(device, sum(machine.launch_s(op)[0] for op in parts))
+
+
+def _backward(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Cost:
+    parts = list(ops)
+    device = _sum(machine.backward(op, gradient_bytes) for op in parts)
+    return _paced(device, sum(machine.launch_s(op)[1] for op in parts))
+
+
+def _layer(
+    machine: Machine, model: Model, training: Training, shape: Microbatch, kind: LayerKind
+) -> Pass:
     ops = layer_ops(model, shape, kind)
     again = [op for op in ops if op.recomputed]
-    whole = _sum(forward(wafer, op, op.saved_bytes) for op in ops)
+    experts = [op for op in ops if op.name.startswith("experts")]
+    gemms = [op for op in ops if op.kind is Kind.GEMM]
+    whole = _forward(machine, ops, lambda op: op.saved_bytes)
     saved = sum(op.saved_bytes for op in ops)
     selective = sum(op.selective_bytes for op in ops)
-    kept = layer_input_bytes(model, shape)
+    products = _sum(machine.backward(op, training.gradient_bytes) for op in gemms)
     return Pass(
         forward=(
             whole,
-            _sum(forward(wafer, op, op.selective_bytes) for op in ops),
-            _sum(forward(wafer, op, 0.0) for op in ops),
+            _forward(machine, ops, lambda op: op.selective_bytes),
+            _forward(machine, ops, lambda _: 0.0),
         ),
-        recompute=(Cost(), _sum(forward(wafer, op, 0.0) for op in again), whole),
-        backward=_sum(backward(wafer, op) for op in ops),
-        saved_bytes=(saved, selective, kept),
+        recompute=(Cost(), _forward(machine, again, lambda _: 0.0), whole),
+        backward=_backward(machine, ops, training.gradient_bytes),
+        weights_s=WEIGHTS_SHARE * products.time_s,
+        saved_bytes=(saved, selective, layer_input_bytes(model, shape)),
         working_bytes=(0.0, saved - selective, saved),
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
+        expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
+        routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
     )
 
 
 def _mean(passes: list[tuple[Pass, float]]) -> Pass:
-    """Return the mean layer of several kinds, each with its share."""
-    three = range(3)
-    return Pass(
-        forward=tuple(_sum(p.forward[i].times(w) for p, w in passes) for i in three),
-        recompute=tuple(_sum(p.recompute[i].times(w) for p, w in passes) for i in three),
-        backward=_sum(p.backward.times(w) for p, w in passes),
-        saved_bytes=tuple(sum(p.saved_bytes[i] * w for p, w in passes) for i in three),
-        working_bytes=tuple(
-            np.max(np.stack(np.broadcast_arrays(*(p.working_bytes[i] for p, _ in passes))), axis=0)
-            for i in three
-        ),
-        params=sum(p.params * w for p, w in passes),
+    """Return the mean layer of several kinds, each with its share; the largest working set."""
+
+    def mean(parts: list[tuple[object, float]]) -> object:
+        first = parts[0][0]
+        if isinstance(first, tuple):
+            return tuple(mean([(v[i], w) for v, w in parts]) for i in range(len(first)))  # type: ignore[index]
+        if isinstance(first, Cost):
+            return _sum(cost.times(w) for cost, w in parts)  # type: ignore[attr-defined]
+        return sum(value * w for value, w in parts)  # type: ignore[operator]
+
+    means = {f.name: mean([(getattr(p, f.name), w) for p, w in passes]) for f in fields(Pass)}
+    largest = tuple(
+        np.max(np.stack(np.broadcast_arrays(*(p.working_bytes[i] for p, _ in passes))), axis=0)
+        for i in range(3)
     )
+    return Pass(**means | {"working_bytes": largest})  # type: ignore[arg-type]
 
 
-def _both_ways(wafer: Wafer, ops: tuple[Op, ...]) -> Cost:
-    return _sum(forward(wafer, op, op.saved_bytes) + backward(wafer, op) for op in ops)
-
-
-def _all_reduce(wafer: Wafer, rows: Column, cols: Column, n_bytes: Column) -> Cost:
-    byte_hops = all_reduce_byte_hops(rows, cols, n_bytes) / (rows * cols)
-    d2d = wafer.d2d
-    return Cost(
-        time_s=all_reduce_s(rows, cols, n_bytes, d2d.link_bytes_per_s, d2d.latency_s),
-        energy_j=byte_hops * wafer.technology.d2d_energy_j_per_byte.value,
-        link_bytes=byte_hops,
-    )
+def _both_ways(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
+    there = _forward(machine, ops, lambda op: op.saved_bytes)
+    return there + _backward(machine, ops, training.gradient_bytes)
 
 
 def slice_of(
-    wafer: Wafer,
+    machine: Machine,
     model: Model,
     training: Training,
     tp_shape: tuple[Column, Column],
-    microbatch: Column,
-    sequence_parallel: NDArray[np.bool_],
+    shape: Microbatch,
 ) -> Slice:
-    """Return what rectangles of `tp_shape` (rows, columns) do with `microbatch` sequences."""
-    rows, cols = tp_shape
-    shape = Microbatch(
-        tokens=microbatch * float(training.seq_len),
-        seq_len=training.seq_len,
-        tp=rows * cols,
-        sequence_parallel=sequence_parallel,
-        attention=training.attention_kind,
-    )
+    """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
     kinds = [
-        (_layer(wafer, model, shape, kind), count / model.n_layers)
+        (_layer(machine, model, training, shape, kind), count / model.n_layers)
         for kind, count in layer_kinds(model)
     ]
     head = head_ops(model, shape)
     activations = shape.tokens * model.d_model * shape.element_bytes
+    width = 2.0 * model.d_kv / np.minimum(shape.tp, model.n_kv_heads)
     return Slice(
         layer=kinds[0][0] if len(kinds) == 1 else _mean(kinds),
-        embedding=_both_ways(wafer, embedding_ops(model, shape)),
-        head=_both_ways(wafer, head),
+        embedding=_both_ways(machine, training, embedding_ops(model, shape)),
+        head=_both_ways(machine, training, head),
         head_saved_bytes=sum(op.saved_bytes for op in head),
         boundary_bytes=layer_input_bytes(model, shape),
-        all_reduce=_all_reduce(wafer, rows, cols, activations),
+        kv_bytes=shape.element_bytes * shape.tokens * width,
+        all_reduce=machine.all_reduce(*tp_shape, activations),
+    )
+
+
+def microbatch_of(
+    training: Training,
+    tp: Column,
+    microbatch: Column,
+    sequence_parallel: NDArray[np.bool_],
+    cp: Column,
+    ep: Column,
+) -> Microbatch:
+    """Return what one device gets of `microbatch` sequences that cp devices share."""
+    return Microbatch(
+        tokens=microbatch * float(training.seq_len) / cp,
+        seq_len=training.seq_len,
+        tp=tp,
+        sequence_parallel=sequence_parallel,
+        attention=training.attention_kind,
+        ep=ep,
     )

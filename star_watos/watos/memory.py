@@ -1,4 +1,4 @@
-"""Bytes that the fullest die of each kind of stage holds.
+"""Bytes that the fullest device of each kind of stage holds.
 
 A pipeline of L layers on p stages has q = L // p layers a stage; the L mod p stages just before the
 last have one more. So only three stages can be the fullest: the first (most microbatches in flight,
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.watos.plans import Ints, Plans
-from star_watos.watos.training import GRADIENT_BYTES, OPTIMIZER_BYTES, WEIGHT_BYTES
+from star_watos.watos.columns import LayerColumns
+from star_watos.watos.plans import Ints, Plans, Schedule
+from star_watos.watos.training import OPTIMIZER_BYTES, WEIGHT_BYTES, Training
 from star_watos.workload import Model, embedding_params, head_params
 
 
@@ -55,25 +56,80 @@ def every_stage(model: Model, pp: int) -> StageKind:
     )
 
 
-def stage_params(model: Model, stage: StageKind, tp: Ints, layer_params: Column) -> Column:
-    """Parameters on one die of a stage; `layer_params` are those of one layer on one die.
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Parameters on one device: what all replicas hold, and its share of the routed experts."""
+
+    dense: Column
+    experts: Column
+
+    @property
+    def all(self) -> Column:
+        """Parameters of both kinds."""
+        return self.dense + self.experts
+
+    def split(self, plans: Plans, stage: int) -> Column:
+        """Parameters of a device's share of what ZeRO splits from `stage` on.
+
+        Experts have replicas / ep copies only.
+        """
+        parts = plans.split(stage)
+        shared: Column = self.dense / parts + self.experts / np.maximum(parts / plans.ep, 1)
+        return shared
+
+
+def stage_params(model: Model, stage: StageKind, tp: Ints, layer: LayerColumns) -> Params:
+    """Parameters on one device of a stage.
 
     Tied embeddings are stored on the last stage again where it is not the first (Megatron-LM).
     """
     tied = embedding_params(model) * model.tied_embeddings * (stage.index > 0)
     last = stage.has_head * (head_params(model) + tied)
-    params: Column = stage.layers * layer_params
-    return params + (stage.has_embedding * embedding_params(model) + last) / tp
+    ends = (stage.has_embedding * embedding_params(model) + last) / tp
+    experts = stage.layers * layer.expert_params
+    return Params(stage.layers * layer.params - experts + ends, experts)
 
 
-def state_bytes(params: Column, plans: Plans) -> Column:
-    """Weights, gradients and optimizer states; ZeRO-1 splits the last over the replicas."""
-    optimizer = OPTIMIZER_BYTES / plans.optimizer_split
-    total: Column = params * (WEIGHT_BYTES + GRADIENT_BYTES + optimizer)
-    return total
+def state_bytes(params: Params, plans: Plans, layer: LayerColumns, training: Training) -> Column:
+    """Weights, gradients and optimizer states, split as ZeRO does.
+
+    Split weights are gathered layer by layer: two layers are whole at once.
+    """
+    gathered = np.where(plans.split(3) > 1, 2 * WEIGHT_BYTES * layer.params, 0.0)
+    held: Column = (
+        WEIGHT_BYTES * params.split(plans, 3)
+        + training.gradient_bytes * params.split(plans, 2)
+        + OPTIMIZER_BYTES * params.split(plans, 1)
+        + gathered
+    )
+    return held
 
 
-def in_flight(plans: Plans, n_microbatches: Ints, stage: StageKind) -> Ints:
-    """Microbatches whose activations a stage holds under 1F1B: min(m, p - s)."""
-    microbatches: Ints = np.minimum(n_microbatches, plans.pp - stage.index)
+def in_flight(plans: Plans, n_microbatches: Ints, stage: StageKind) -> Column:
+    """Microbatches whose activations a stage holds, a chunk counting as its share of one.
+
+    1F1B and ZB-H1: min(m, p - s). GPipe: m. Interleaved: of the m v chunks that pass, those that
+    are begun before the first ends, 2 (p - s - 1) + (v - 1) p + 1 (Narayanan et al. 2021, 2.2).
+    """
+    p, v = plans.pp, plans.virtual_stages
+    after = p - stage.index
+    chunks = 2 * (after - 1) + (v - 1) * p + 1
+    interleaved = np.minimum(n_microbatches * v, chunks) / v
+    held = np.where(plans.schedule == Schedule.GPIPE, n_microbatches, after)
+    held = np.where(plans.schedule == Schedule.INTERLEAVED, interleaved, held)
+    microbatches: Column = np.minimum(n_microbatches, held)
     return microbatches
+
+
+def memory_bytes(
+    training: Training,
+    plans: Plans,
+    layer: LayerColumns,
+    n_microbatches: Ints,
+    stage: StageKind,
+    params: Params,
+) -> Column:
+    """Bytes on a device: states, activations in flight, one layer's working set, logits."""
+    kept = in_flight(plans, n_microbatches, stage) * stage.layers * layer.saved_bytes
+    held = state_bytes(params, plans, layer, training) + kept + layer.working_bytes
+    return stage.exists * (held + stage.has_head * layer.head_saved_bytes)

@@ -7,7 +7,7 @@ import numpy as np
 
 from star_watos.cost import Column, Cost
 from star_watos.watos.silicon import die_area_mm2
-from star_watos.watos.training import GRADIENT_BYTES, WEIGHT_BYTES
+from star_watos.watos.training import WEIGHT_BYTES
 from star_watos.watos.wafer import Die, Wafer
 from star_watos.workload import Kind, Op
 
@@ -88,11 +88,11 @@ def forward(wafer: Wafer, op: Op, saved_bytes: Column) -> Cost:
     return _cost(wafer, op, compute_s, op.forward_flops, 1.0, dram)
 
 
-def backward(wafer: Wafer, op: Op) -> Cost:
+def backward(wafer: Wafer, op: Op, gradient_bytes: float) -> Cost:
     """Cost of both gradients of `op`.
 
     Weights and what was saved are read, spilled data moves twice, and gradients of weights are
-    added to those of earlier microbatches in DRAM (one read and one write).
+    added to those of earlier microbatches in DRAM (one read and one write of `gradient_bytes`).
     """
     compute_s: Column = 0.0
     m, n, k = op.m, op.n, op.k
@@ -100,6 +100,6 @@ def backward(wafer: Wafer, op: Op) -> Cost:
         compute_s = _compute_s(wafer.die, op, op.backward_flops, [(m, k, n), (k, n, m)])
     elif op.kind is Kind.ATTENTION:
         compute_s = _compute_s(wafer.die, op, op.backward_flops, [(m, n, k)])
-    gradients = 2 * GRADIENT_BYTES / WEIGHT_BYTES * op.weight_bytes
+    gradients = 2 * gradient_bytes / WEIGHT_BYTES * op.weight_bytes
     dram = op.weight_bytes + gradients + op.saved_bytes + 2 * _spilled_bytes(wafer.die, op)
     return _cost(wafer, op, compute_s, op.backward_flops, 2.0, dram)

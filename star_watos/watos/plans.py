@@ -1,4 +1,4 @@
-"""Training plans as columns, and all legal ones of a wafer."""
+"""Training plans as columns."""
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -6,13 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.spec import InputError
-from star_watos.watos.wafer import Grid
-from star_watos.workload import Model
-
 Ints = NDArray[np.int64]
-MAX_SHAPES = 500_000
-"""Splits that are compared at once; with their options they take up to 5 GB."""
 
 
 class Recompute(IntEnum):
@@ -25,9 +19,27 @@ class Recompute(IntEnum):
     """Everything but the input of each layer."""
 
 
+class Schedule(IntEnum):
+    """In which order a stage works on its microbatches."""
+
+    ONE_F_ONE_B = 0
+    """One forward, one backward, after as many forwards as stages follow (PipeDream-Flush)."""
+    INTERLEAVED = 1
+    """The same with several model chunks a stage (Narayanan et al. 2021)."""
+    GPIPE = 2
+    """All forwards, then all backwards (Huang et al. 2019)."""
+    ZERO_BUBBLE = 3
+    """Gradients of weights fill the bubble, memory as under 1F1B (Qi et al. 2023, ZB-H1)."""
+
+    @property
+    def label(self) -> str:
+        """The name that options and documents use."""
+        return "1f1b" if self is Schedule.ONE_F_ONE_B else self.name.lower().replace("_", "-")
+
+
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """Columns of equal length, one row a plan. tp = tp_rows x tp_cols dies share each matrix."""
+    """Columns of equal length, one row a plan. tp = tp_rows x tp_cols devices share each matrix."""
 
     tp_rows: Ints
     tp_cols: Ints
@@ -35,6 +47,10 @@ class Plans:
     """Pipeline stages."""
     dp: Ints
     """Replicas of the pipeline."""
+    cp: Ints
+    """Devices that share each sequence (context parallelism)."""
+    ep: Ints
+    """Groups of devices, of the dp cp replicas, that share the experts."""
     microbatch: Ints
     """Sequences that pass the pipeline at once."""
     recompute: Ints
@@ -42,22 +58,30 @@ class Plans:
     sp: Ints
     """1 where norms and residuals are split over the TP group too."""
     zero: Ints
-    """1 where optimizer states are split over the replicas (ZeRO-1), else 0."""
+    """Stage of ZeRO: optimizer states (1), gradients (2), weights (3) split over the replicas."""
+    schedule: Ints
+    """Values of `Schedule`."""
+    virtual_stages: Ints
+    """Model chunks of a stage; 1 unless interleaved."""
 
     @property
     def tp(self) -> Ints:
-        """Dies that share each matrix."""
+        """Devices that share each matrix."""
         return self.tp_rows * self.tp_cols
 
     @property
-    def dies(self) -> Ints:
-        """Dies in use."""
-        return self.tp * self.pp * self.dp
+    def replicas(self) -> Ints:
+        """Devices that hold the same weights, experts apart."""
+        return self.dp * self.cp
 
     @property
-    def optimizer_split(self) -> Ints:
-        """Replicas over which the optimizer states of a die are split: dp with ZeRO-1, else 1."""
-        return np.where(self.zero > 0, self.dp, 1)
+    def devices(self) -> Ints:
+        """Devices in use."""
+        return self.tp * self.pp * self.replicas
+
+    def split(self, stage: int) -> Ints:
+        """Devices over which ZeRO splits what it splits from `stage` on: replicas, or 1."""
+        return np.where(self.zero >= stage, self.replicas, 1)
 
     def __len__(self) -> int:
         return len(self.tp_rows)
@@ -67,78 +91,14 @@ class Plans:
         return Plans(*(getattr(self, f.name)[rows] for f in fields(self)))
 
 
-def divisors(n: int) -> Ints:
-    """Return the divisors of n, ascending.
+def plans_of(n: int = 1, **columns: object) -> Plans:
+    """Return n plans with the given columns; what is left out is 1, or 0 for choices.
 
-    >>> divisors(12).tolist()
-    [1, 2, 3, 4, 6, 12]
+    >>> plans_of(2, pp=[4, 8]).devices.tolist()
+    [4, 8]
     """
-    small = np.arange(1, int(np.sqrt(n)) + 1)
-    small = small[n % small == 0]
-    return np.unique(np.concatenate([small, n // small])).astype(np.int64)
-
-
-def tp_shapes(model: Model, grid: Grid) -> list[tuple[int, int]]:
-    """Return the rectangles whose dies can share the model's heads and feed-forward width."""
-    return [
-        (r, c)
-        for r in range(1, grid.rows + 1)
-        for c in range(1, grid.cols + 1)
-        if model.n_heads % (r * c) == 0 and model.d_ff % (r * c) == 0
-    ]
-
-
-def slots(grid: Grid, tp_rows: int, tp_cols: int) -> int:
-    """Return how many such rectangles, all the same way round, the grid holds.
-
-    >>> slots(Grid(rows=7, cols=8), 2, 4)
-    6
-    """
-    return (grid.rows // tp_rows) * (grid.cols // tp_cols)
-
-
-def legal_plans(model: Model, grid: Grid, global_batch: int) -> Plans:
-    """Return every plan that fits the mesh and divides the batch.
-
-    The TP rectangle tiles the grid; pp x dp rectangles are used, pp at most the layers; dp divides
-    the global batch, and the microbatch divides what a replica gets. `sp` differs only where
-    tp > 1, `zero` only where dp > 1. Memory is judged later.
-    """
-    return _with_options(_shapes(model, grid, global_batch))
-
-
-def _shapes(model: Model, grid: Grid, global_batch: int) -> Ints:
-    """Return the rows (tp_rows, tp_cols, pp, dp, microbatch)."""
-    blocks, count = [], 0
-    for r, c in tp_shapes(model, grid):
-        n = slots(grid, r, c)
-        for dp in divisors(global_batch)[divisors(global_batch) <= n]:
-            pp = np.arange(1, min(model.n_layers, n // dp) + 1)
-            b = divisors(global_batch // int(dp))
-            count += len(pp) * len(b)
-            if count > MAX_SHAPES:
-                raise _too_many(grid, global_batch)
-            pairs = np.stack(np.meshgrid(pp, b, indexing="ij"), axis=-1).reshape(-1, 2)
-            head = np.broadcast_to([r, c, 0, dp, 0], (len(pairs), 5)).copy()
-            head[:, 2], head[:, 4] = pairs[:, 0], pairs[:, 1]
-            blocks.append(head)
-    return np.concatenate(blocks).astype(np.int64)
-
-
-def _too_many(grid: Grid, global_batch: int) -> InputError:
-    text = (
-        f"more than {MAX_SHAPES:,} ways to split {global_batch:,} sequences over "
-        f"{grid.rows} x {grid.cols} dies; take a batch with fewer divisors, or fewer dies"
-    )
-    return InputError.of("--global-batch", text)
-
-
-def _with_options(shapes: Ints) -> Plans:
-    """Repeat each row for every recomputation, and for sp and zero where they differ."""
-    options = np.array([(r, s, z) for r in Recompute for s in (0, 1) for z in (0, 1)])
-    rows = np.repeat(shapes, len(options), axis=0)
-    choice = np.tile(options, (len(shapes), 1))
-    tp, dp = rows[:, 0] * rows[:, 1], rows[:, 3]
-    legal = (choice[:, 1] <= (tp > 1)) & (choice[:, 2] <= (dp > 1))
-    columns = np.concatenate([rows, choice], axis=1)[legal]
-    return Plans(*np.ascontiguousarray(columns.T))
+    choices = {"recompute", "sp", "zero", "schedule"}
+    given = {f.name: columns.pop(f.name, int(f.name not in choices)) for f in fields(Plans)}
+    if columns:
+        raise TypeError(f"no such columns: {', '.join(columns)}")
+    return Plans(**{k: np.broadcast_to(np.asarray(v, dtype=np.int64), n) for k, v in given.items()})

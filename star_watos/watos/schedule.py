@@ -1,62 +1,69 @@
-"""Exposed time of one iteration under 1F1B, by cause.
+"""Exposed time of one iteration, by cause.
 
-p stages that take t_s per microbatch need, for m microbatches,
-    m max(t) + (sum(t) - max(t)),
-the second term being the bubble: the first and the last microbatch pass the other stages alone.
+p stages that take t_s per microbatch, w_s of it for gradients of weights, need for m microbatches
+
+    m max(t) + bubble
+
+1F1B and GPipe: bubble = sum(t) - max(t), for the first and the last microbatch pass the other
+stages alone. With v chunks a stage they pass a v-th of each: (sum(t) - max(t)) / v (Narayanan et
+al. 2021, section 2.2). ZB-H1 fills it with gradients of weights: sum(t - 2 w) - max(t - 2 w), at
+least 0 (Qi et al. 2023, table 2: (p - 1) (F + B - W) for equal stages).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
-from star_watos.watos.memory import stage_kinds
-from star_watos.watos.plans import Ints, Plans
-from star_watos.watos.traffic import gradient_s, send_s
-from star_watos.watos.training import OPTIMIZER_TRAFFIC_BYTES
-from star_watos.watos.wafer import Wafer
+from star_watos.watos.machine import Machine
+from star_watos.watos.memory import Params, StageKind, stage_kinds
+from star_watos.watos.plans import Ints, Plans, Schedule
+from star_watos.watos.training import WEIGHT_BYTES, Training
 from star_watos.workload import Model
 
 TIME_TERMS = (
     "compute",
     "recompute",
     "tp_comm",
+    "cp_comm",
+    "ep_comm",
     "pp_comm",
     "dp_comm",
-    "ep_comm",
     "bubble",
     "remote_memory",
     "optimizer",
 )
-"""Causes of exposed time; experts and remote memory do not communicate in this model yet."""
+"""Causes of exposed time; remote memory is not used by this model yet."""
 
 
-def exposed_s(
-    wafer: Wafer,
-    model: Model,
-    plans: Plans,
-    layer: LayerColumns,
-    n_microbatches: Ints,
-    params: Column,
-) -> dict[str, Column]:
-    """Return the exposed seconds by cause; they sum to the iteration.
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Seconds of a stage per microbatch, by cause."""
 
-    `params` are those of the fullest die, which sets gradient and optimizer time.
-    """
-    compute, recompute, tp_comm = slowest_stage_s(model, plans, layer)
-    stage_s = compute + recompute + tp_comm
-    send = send_s(wafer, plans, layer.boundary_bytes)
-    stalls = np.where(plans.pp > 1, np.maximum(2 * send - stage_s, 0.0), 0.0)
-    terms: dict[str, Column] = {
-        "compute": n_microbatches * compute,
-        "recompute": n_microbatches * recompute,
-        "tp_comm": n_microbatches * tp_comm,
-        "pp_comm": 2 * (plans.pp - 1) * send + n_microbatches * stalls,
-        "dp_comm": gradient_exposed_s(wafer, model, plans, layer, params),
-        "bubble": np.where(plans.pp > 1, all_stages_s(model, plans, layer) - stage_s, 0.0),
-        "optimizer": optimizer_s(wafer, plans, params),
-    }
-    zero = np.zeros(len(plans))
-    return {term: terms.get(term, zero) for term in TIME_TERMS}
+    compute: Column
+    recompute: Column
+    tp_comm: Column
+    cp_comm: Column
+    ep_comm: Column
+
+    @property
+    def all(self) -> Column:
+        """Seconds of a stage per microbatch."""
+        return self.compute + self.recompute + self.tp_comm + self.cp_comm + self.ep_comm
+
+
+def stage_times(plans: Plans, layer: LayerColumns, stage: StageKind) -> StageTimes:
+    """Return what a stage does for one microbatch."""
+    ends = stage.has_embedding * layer.embedding.time_s + stage.has_head * layer.head.time_s
+    embedding_comm = stage.has_embedding * embedding_comm_s(plans, layer)
+    return StageTimes(
+        compute=stage.layers * (layer.forward.time_s + layer.backward.time_s) + ends,
+        recompute=stage.layers * layer.recompute.time_s,
+        tp_comm=stage.layers * layer.comm.time_s + embedding_comm,
+        cp_comm=stage.layers * layer.cp_comm_s,
+        ep_comm=stage.layers * layer.ep_comm_s,
+    )
 
 
 def embedding_comm_s(plans: Plans, layer: LayerColumns) -> Column:
@@ -64,52 +71,104 @@ def embedding_comm_s(plans: Plans, layer: LayerColumns) -> Column:
     return np.where(plans.tp > 1, layer.embedding_comm.time_s, 0.0)
 
 
-def slowest_stage_s(
-    model: Model, plans: Plans, layer: LayerColumns
-) -> tuple[Column, Column, Column]:
-    """Seconds per microbatch of the slowest stage: computing, recomputing, TP communication."""
-    work_s = layer.forward.time_s + layer.backward.time_s
+def exposed_s(
+    machine: Machine,
+    model: Model,
+    training: Training,
+    plans: Plans,
+    layer: LayerColumns,
+    n_microbatches: Ints,
+    params: Params,
+) -> dict[str, Column]:
+    """Return the exposed seconds by cause; they sum to the iteration.
+
+    `params` are those of the fullest device, which sets gradient and optimizer time.
+    """
+    slowest = slowest_stage(model, plans, layer)
+    send = machine.send_s(plans, layer.boundary_bytes)
+    optimizer_bytes = training.optimizer_traffic_bytes * params.split(plans, 1)
+    terms: dict[str, Column] = {
+        "compute": n_microbatches * slowest.compute,
+        "recompute": n_microbatches * slowest.recompute,
+        "tp_comm": n_microbatches * slowest.tp_comm,
+        "cp_comm": n_microbatches * slowest.cp_comm,
+        "ep_comm": n_microbatches * slowest.ep_comm,
+        "pp_comm": sends_exposed_s(training, plans, slowest.all, send, n_microbatches),
+        "dp_comm": replicas_exposed_s(
+            machine, model, training, plans, layer, n_microbatches, params
+        ),
+        "bubble": bubble_s(model, plans, layer, slowest.all),
+        "optimizer": optimizer_bytes / machine.memory_bytes_per_s,
+    }
+    zero = np.zeros(len(plans))
+    return {term: terms.get(term, zero) for term in TIME_TERMS}
+
+
+def slowest_stage(model: Model, plans: Plans, layer: LayerColumns) -> StageTimes:
+    """Return what the slowest stage does for one microbatch."""
+    names = StageTimes.__slots__
     rows = [
-        np.stack(
-            np.broadcast_arrays(
-                stage.layers * work_s
-                + stage.has_embedding * layer.embedding.time_s
-                + stage.has_head * layer.head.time_s,
-                stage.layers * layer.recompute.time_s,
-                stage.layers * layer.comm.time_s
-                + stage.has_embedding * embedding_comm_s(plans, layer),
-            )
-        )
+        np.stack(np.broadcast_arrays(*(getattr(times, name) for name in names), plans.pp))
         * stage.exists
         for stage in stage_kinds(model, plans.pp)
+        for times in (stage_times(plans, layer, stage),)
     ]
-    terms = np.stack(rows)  # [stage kind, term, plan]
-    slowest = (terms[:, 0] + terms[:, 1] + terms[:, 2]).argmax(axis=0)
-    compute, recompute, comm = np.take_along_axis(terms, slowest[None, None, :], axis=0)[0]
-    return compute, recompute, comm
+    terms = np.stack(rows)[:, :-1]  # [stage kind, term, plan]
+    slowest = sum(terms[:, i] for i in range(1, len(names)))
+    place = (terms[:, 0] + slowest).argmax(axis=0)
+    return StageTimes(*np.take_along_axis(terms, place[None, None, :], axis=0)[0])
 
 
-def all_stages_s(model: Model, plans: Plans, layer: LayerColumns) -> Column:
-    """Seconds of one microbatch through every stage and back, without sends."""
+def bubble_s(model: Model, plans: Plans, layer: LayerColumns, slowest_s: Column) -> Column:
+    """Seconds in which the slowest stage waits for the first and the last microbatch."""
     ends = layer.embedding.time_s + layer.head.time_s + embedding_comm_s(plans, layer)
-    return model.n_layers * layer.busy.time_s + ends
+    others = model.n_layers * layer.busy_s + ends - slowest_s
+    layers = model.n_layers - -(-model.n_layers // plans.pp)
+    filled = np.maximum(others - 2 * layers * layer.weights_s, 0.0)
+    waits = np.where(plans.schedule == Schedule.ZERO_BUBBLE, filled, others)
+    return np.where(plans.pp > 1, waits / plans.virtual_stages, 0.0)
 
 
-def gradient_exposed_s(
-    wafer: Wafer, model: Model, plans: Plans, layer: LayerColumns, params: Column
+def sends_exposed_s(
+    training: Training, plans: Plans, slowest_s: Column, send: Column, n_microbatches: Ints
 ) -> Column:
-    """Seconds of the gradient all-reduce that the last microbatch's backward pass does not hide.
+    """Seconds of sends between stages that nothing hides.
 
-    Buckets of one layer go out as soon as it is done, so at least the last bucket is exposed.
+    Those of the first and the last microbatch are; without overlap a stage also waits for its own
+    two, v times for v chunks; with it, for what they exceed its work.
     """
-    whole = gradient_s(wafer, plans, params)
+    both = 2 * plans.virtual_stages * send
+    waits = np.maximum(both - slowest_s, 0.0) if training.overlap else both
+    passing = 2 * (plans.pp - 1) * send
+    return np.where(plans.pp > 1, passing + n_microbatches * waits, 0.0)
+
+
+def replicas_exposed_s(
+    machine: Machine,
+    model: Model,
+    training: Training,
+    plans: Plans,
+    layer: LayerColumns,
+    n_microbatches: Ints,
+    params: Params,
+) -> Column:
+    """Seconds of gradients and split weights between replicas that nothing hides.
+
+    Gradients are all-reduced once; with ZeRO they are reduce-scattered, with ZeRO-2 and 3 for every
+    microbatch, and weights gathered: once after the step, or with ZeRO-3 in every pass. Buckets of
+    one layer go out as soon as it is done, so at least the last bucket is exposed.
+    """
+    gradients, weights = training.gradient_bytes * params.all, WEIGHT_BYTES * params.all
+    scatter = machine.replicas_ring_s(plans, gradients)
+    gather = machine.replicas_ring_s(plans, weights)
+    reduce = machine.replicas_all_reduce_s(plans, gradients)
+    every = np.where(plans.zero >= 2, n_microbatches, 1)
+    whole = np.where(plans.zero > 0, scatter * every + gather, reduce)
+    whole = np.where(plans.zero == 3, n_microbatches * (scatter + 2 * gather), whole)
+    if not training.overlap:
+        return np.where(plans.replicas > 1, whole, 0.0)
     layers = -(-model.n_layers // plans.pp)
-    hidden = layers * (layer.backward.time_s + layer.recompute.time_s)
-    return np.where(plans.dp > 1, np.maximum(whole - hidden, whole / layers), 0.0)
-
-
-def optimizer_s(wafer: Wafer, plans: Plans, params: Column) -> Column:
-    """Seconds to stream the Adam states through the die; ZeRO-1 splits them over the replicas."""
-    n_bytes = params * OPTIMIZER_TRAFFIC_BYTES / plans.optimizer_split
-    seconds: Column = n_bytes / wafer.dram.bandwidth_bytes_per_s
-    return seconds
+    hidden = layers * every * (layer.backward.time_s + layer.recompute.time_s)
+    hidden = hidden + np.where(plans.zero == 3, layers * every * layer.forward.time_s, 0.0)
+    exposed = np.maximum(whole - hidden, whole / (layers * every))
+    return np.where(plans.replicas > 1, exposed, 0.0)

@@ -1,17 +1,17 @@
-"""One wafer, one workload: the best plan that is legal and fits, and all about it."""
+"""One machine, one workload: the best plan that is legal and fits."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column, Overflow
-from star_watos.spec import InputError
-from star_watos.watos.iteration import Iterations, evaluate, memory_bytes, total
-from star_watos.watos.memory import every_stage, stage_params
-from star_watos.watos.placement import stage_places
-from star_watos.watos.plans import Plans, Recompute, legal_plans
+from star_watos.errors import InputError
+from star_watos.watos.hardware import Hardware, machine_of
+from star_watos.watos.iteration import Iterations, evaluate, total
+from star_watos.watos.legal import Choices, cluster_plans, legal_plans
+from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Plans, Schedule
 from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yield
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
@@ -22,7 +22,8 @@ from star_watos.workload import Model
 class Simulation:
     """The chosen plan's iteration (columns of length one) and what it was chosen from."""
 
-    wafer: Wafer
+    hardware: Hardware
+    machine: Machine
     model: Model
     training: Training
     iteration: Iterations
@@ -30,17 +31,18 @@ class Simulation:
     n_feasible: int
 
 
-def metrics(wafer: Wafer, training: Training, result: Iterations) -> dict[str, Column]:
+def metrics(machine: Machine, training: Training, result: Iterations) -> dict[str, Column]:
     """Return the figures by which plans are compared, one row a plan."""
     iteration_s = result.iteration_s
     tokens = float(training.global_batch * training.seq_len)
     energy = total(result.energy_j)
+    peak = machine.n_devices * machine.device_flops_per_s
     return {
         "iteration_s": iteration_s,
         "tokens_per_s": tokens / iteration_s,
-        "flops_per_s_per_die": result.model_flops / iteration_s / wafer.n_dies,
-        "mfu": result.model_flops / iteration_s / wafer.peak_flops_per_s,
-        "hfu": result.hardware_flops / iteration_s / wafer.peak_flops_per_s,
+        "flops_per_s_per_die": result.model_flops / iteration_s / machine.n_devices,
+        "mfu": result.model_flops / iteration_s / peak,
+        "hfu": result.hardware_flops / iteration_s / peak,
         "memory_per_die_bytes": result.memory_bytes,
         "energy_per_token_j": energy / tokens,
         "power_w": energy / iteration_s,
@@ -64,26 +66,56 @@ def wafer_overflow(wafer: Wafer) -> Overflow | None:
 
 
 def simulate(
-    wafer: Wafer, model: Model, training: Training, wanted: dict[str, int]
+    hardware: Hardware,
+    model: Model,
+    training: Training,
+    wanted: dict[str, int],
+    devices: int | None = None,
 ) -> Simulation | Overflow:
     """Return the fastest plan (then the one of least energy) that has the `wanted` degrees.
 
-    `wanted` maps names of `Plans`' columns, or `tp`, to values. What does not fit, the wafer or
-    every plan's memory, is returned as an `Overflow`. Raises `InputError` if no plan is legal.
+    `wanted` maps names of `Plans`' columns, or `tp`, to values; `devices` is how many GPUs of a
+    cluster take part. What does not fit, the wafer or every plan's memory, is returned as an
+    `Overflow`. Raises `InputError` if no plan is legal.
     """
-    overflow = wafer_overflow(wafer)
+    overflow = wafer_overflow(hardware) if isinstance(hardware, Wafer) else None
     if overflow:
         return overflow
-    plans = matching(legal_plans(model, wafer.grid, training.global_batch), wanted)
-    result = evaluate(wafer, model, training, plans)
-    fits = np.asarray(result.memory_bytes <= wafer.dram.capacity_bytes)
+    machine = machine_of(hardware, training, devices)
+    plans = matching(_legal(hardware, machine, model, training, wanted), wanted)
+    result = evaluate(machine, model, training, plans)
+    fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
     if not fits.any():
         least = float(np.min(result.memory_bytes))
-        return Overflow("memory of the fullest die", least, wafer.dram.capacity_bytes, "B")
+        return Overflow("memory of the fullest die", least, machine.memory_bytes, "B")
     columns = (total(result.energy_j), result.iteration_s, np.logical_not(fits))
     best = plans.take(np.lexsort([np.asarray(column) for column in columns])[:1])
-    chosen = evaluate(wafer, model, training, best)
-    return Simulation(wafer, model, training, chosen, len(plans), int(fits.sum()))
+    chosen = evaluate(machine, model, training, best)
+    return Simulation(
+        hardware, machine, model, training, chosen, len(plans), int(fits.sum())
+    )
+
+
+def _legal(
+    hardware: Hardware, machine: Machine, model: Model, training: Training, wanted: dict[str, int]
+) -> Plans:
+    choices, batch = _choices(wanted), training.global_batch
+    if isinstance(hardware, Wafer):
+        return legal_plans(model, hardware.grid, batch, choices)
+    per_node = hardware.network.gpus_per_node
+    return cluster_plans(model, per_node, machine.n_devices, batch, choices)
+
+
+def _choices(wanted: dict[str, int]) -> Choices:
+    """Return what plans may differ in: the usual, and what is asked for beside."""
+    usual = Choices()
+    asked = {n: (wanted[n],) for n in ("schedule", "cp", "ep", "virtual_stages") if n in wanted}
+    if "virtual_stages" in asked and wanted["virtual_stages"] > 1:
+        asked.setdefault("schedule", (Schedule.INTERLEAVED,))
+    if wanted.get("zero", 0) > max(usual.zero):
+        asked["zero"] = (wanted["zero"],)
+    fields = {n: asked.get(n, getattr(usual, n)) for n in Choices.__slots__}
+    return Choices(**fields)
 
 
 def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
@@ -92,6 +124,9 @@ def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
     Wishes are applied one after the other, so the message names the first that cannot be met
     beside those before it.
     """
+    if not len(plans):
+        said = " ".join(_option(name, value) for name, value in wanted.items()) or "the workload"
+        raise InputError.of(said, "no legal plan: nothing splits model, batch and devices so")
     rows: NDArray[np.bool_] = np.ones(len(plans), dtype=bool)
     for name, value in wanted.items():
         column = getattr(plans, name)
@@ -100,9 +135,13 @@ def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
             possible = np.unique(column[rows])[:20].tolist()
             legal = ", ".join(_wish(name, number)[1] for number in possible)
             text = f"no legal plan of this wafer has it; possible: {legal}"
-            raise InputError.of(" ".join(_wish(name, value)).strip(), text)
+            raise InputError.of(_option(name, value), text)
         rows = here
     return plans.take(rows)
+
+
+def _option(name: str, value: int) -> str:
+    return " ".join(_wish(name, value)).strip()
 
 
 def _wish(name: str, value: int) -> tuple[str, str]:
@@ -114,80 +153,7 @@ def _wish(name: str, value: int) -> tuple[str, str]:
             return "--tp-shape", f"?x{value}"
         case "sp":
             return "", "--sp" if value else "--no-sp"
+        case "schedule":
+            return "--schedule", Schedule(value).label
         case _:
             return f"--{name.replace('_', '-')}", str(value)
-
-
-def document(result: Simulation) -> dict[str, Any]:
-    """Return the JSON document `watos-simulate/1`."""
-    wafer, training, iteration = result.wafer, result.training, result.iteration
-    stages = stage_rows(result)
-    mean = sum(s["memory_bytes"] for s in stages) / len(stages) * int(iteration.plans.dies[0])
-    figures = _floats(metrics(wafer, training, iteration))
-    used = mean / (wafer.n_dies * wafer.dram.capacity_bytes)
-    return {
-        "schema": "watos-simulate/1",
-        "wafer": wafer.model_dump(mode="json"),
-        "workload": training.model_dump(mode="json") | {"model": result.model.name},
-        "plan": plan_row(result),
-        "plans": {"legal": result.n_legal, "feasible": result.n_feasible},
-        "metrics": figures | wafer_metrics(wafer) | {"dram_utilization": used},
-        "time_s": _floats(iteration.time_s),
-        "energy_j": _floats(iteration.energy_j),
-        "area_mm2": area_mm2(wafer),
-        "stages": stages,
-        "bound": iteration.bound[0].value,
-    }
-
-
-def _floats(columns: dict[str, Column]) -> dict[str, float]:
-    return {name: float(np.asarray(column).item()) for name, column in columns.items()}
-
-
-def plan_row(result: Simulation) -> dict[str, Any]:
-    """Return the plan as the contract of the JSON document names it."""
-    plans = result.iteration.plans
-    row = {f.name: int(getattr(plans, f.name)[0]) for f in fields(plans)}
-    shape = (row["tp_rows"], row["tp_cols"])
-    return {
-        "tp": shape[0] * shape[1],
-        "tp_shape": list(shape),
-        "pp": row["pp"],
-        "dp": row["dp"],
-        "sp": bool(row["sp"]),
-        "ep": 1,
-        "zero": row["zero"],
-        "microbatch": row["microbatch"],
-        "schedule": "1f1b",
-        "recompute": [Recompute(row["recompute"]).name.lower()] * row["pp"],
-        "placement": [
-            list(p) for p in stage_places(result.wafer.grid, shape, row["pp"], row["dp"])
-        ],
-    }
-
-
-def stage_rows(result: Simulation) -> list[dict[str, Any]]:
-    """Return one entry a pipeline stage: layers, seconds per microbatch, memory."""
-    iteration = result.iteration
-    plans, layer = iteration.plans, iteration.layer
-    stage = every_stage(result.model, int(plans.pp[0]))
-    params = stage_params(result.model, stage, plans.tp, layer.params)
-    held = memory_bytes(plans, layer, iteration.n_microbatches, stage, params)
-    again = layer.recompute.time_s
-    forward = stage.layers * (layer.forward.time_s + layer.comm.time_s / 2)
-    backward = stage.layers * (layer.backward.time_s + again + layer.comm.time_s / 2)
-    share = stage.layers * again / (forward + backward)
-    columns = np.broadcast_arrays(stage.layers, forward, backward, held, share)
-    return [
-        {
-            "stage": index,
-            "layers": int(layers),
-            "forward_s": float(forward_s),
-            "backward_s": float(backward_s),
-            "memory_bytes": float(bytes_),
-            "recompute_share": float(part),
-        }
-        for index, (layers, forward_s, backward_s, bytes_, part) in enumerate(
-            zip(*columns, strict=True)
-        )
-    ]

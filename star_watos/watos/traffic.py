@@ -10,7 +10,6 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
 from star_watos.watos.plans import Plans
-from star_watos.watos.training import GRADIENT_BYTES
 from star_watos.watos.wafer import Wafer
 
 
@@ -21,42 +20,41 @@ def slot_hops(wafer: Wafer, plans: Plans) -> Column:
     """
     per_row = wafer.grid.cols // plans.tp_cols
     wide = np.where(per_row > 1, plans.tp_cols, 0)
-    turns = plans.pp * plans.dp > per_row
+    turns = plans.pp * plans.replicas > per_row
     hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
     return hops.astype(np.float64)
 
 
 def send_s(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
-    """Seconds to hand one microbatch's activations to the next stage, dp rectangles away.
+    """Seconds to hand one microbatch's activations to the next stage, dp cp rectangles away.
 
     hops (latency + bytes / link bandwidth), the sends of the replicas sharing the links.
     """
-    hops = plans.dp * slot_hops(wafer, plans)
+    hops = plans.replicas * slot_hops(wafer, plans)
     seconds: Column = hops * (wafer.d2d.latency_s + boundary_bytes / wafer.d2d.link_bytes_per_s)
     return seconds
 
 
-def gradient_s(wafer: Wafer, plans: Plans, params: Column) -> Column:
-    """Seconds to all-reduce the gradients of `params` parameters over dp replicas on a line.
+def replicas_all_reduce_s(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
+    """Seconds to all-reduce `n_bytes` a die over the replicas, on a line.
 
     The folded ring of `fabric`, each of its hops being h hops of the mesh, which h such rings
-    share: h times the bytes and h times the latency. ZeRO-1 reduces, then gathers weights: the
-    same volume.
+    share: h times the bytes and h times the latency.
     """
     hops, d2d = slot_hops(wafer, plans), wafer.d2d
-    n_bytes = params * GRADIENT_BYTES * hops
-    return all_reduce_s(1, plans.dp, n_bytes, d2d.link_bytes_per_s, d2d.latency_s * hops)
+    shared = n_bytes * hops
+    return all_reduce_s(1, plans.replicas, shared, d2d.link_bytes_per_s, d2d.latency_s * hops)
 
 
 def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
     """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
-    hops = plans.dp * slot_hops(wafer, plans)
-    moved: Column = 2 * (plans.pp - 1) * plans.tp * plans.dp * boundary_bytes * hops
+    hops = plans.replicas * slot_hops(wafer, plans)
+    moved: Column = 2 * (plans.pp - 1) * plans.tp * plans.replicas * boundary_bytes * hops
     return moved
 
 
-def gradient_byte_hops(wafer: Wafer, plans: Plans, params: Column) -> Column:
-    """Bytes times hops of the gradient all-reduces of all stages and dies."""
-    ring = all_reduce_byte_hops(1, plans.dp, params * GRADIENT_BYTES)
+def replicas_byte_hops(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
+    """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
+    ring = all_reduce_byte_hops(1, plans.replicas, n_bytes)
     moved: Column = ring * slot_hops(wafer, plans) * plans.pp * plans.tp
     return moved

@@ -10,13 +10,10 @@ from star_watos.units import Count, Tokens
 from star_watos.workload import Attention, Model, load_model
 
 WEIGHT_BYTES = 2.0
-"""A 16-bit weight. This and the next two: mixed precision with Adam as in Rajbhandari et al. 2020
-(ZeRO), gradients accumulated and reduced in 32 bits as Megatron-LM does with bf16."""
-GRADIENT_BYTES = 4.0
+"""A 16-bit weight. This and the next: mixed precision with Adam as in Rajbhandari et al. 2020
+(ZeRO)."""
 OPTIMIZER_BYTES = 12.0
 """32-bit master weight and two moments."""
-OPTIMIZER_TRAFFIC_BYTES = 30.0
-"""An Adam step reads gradient, master and moments (16) and writes master, moments, weight (14)."""
 
 
 class Training(Spec):
@@ -34,6 +31,27 @@ class Training(Spec):
     def load(self, beside: Path | None = None) -> Model:
         """Return the model; raises `InputError`."""
         return load_model(self.model, beside)
+
+    precision: Literal["bf16", "fp16", "fp8"] = "bf16"
+    """Format of weights and activations; products of `fp8` take 8-bit copies of them."""
+    overlap: bool = True
+    """Whether gradients and stages' results travel while devices work."""
+
+    @property
+    def gradient_bytes(self) -> float:
+        """Bytes in which a gradient is added up and reduced: Megatron-LM takes fp32 but for fp16.
+
+        >>> Training(model="llama2_7b").gradient_bytes
+        4.0
+        """
+        return 2.0 if self.precision == "fp16" else 4.0
+
+    @property
+    def optimizer_traffic_bytes(self) -> float:
+        """Bytes a parameter of an Adam step: it reads gradient, master and moments, and writes
+        master, moments and weight.
+        """
+        return self.gradient_bytes + 2 * OPTIMIZER_BYTES + WEIGHT_BYTES
 
     @property
     def attention_kind(self) -> Attention:

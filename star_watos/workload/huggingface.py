@@ -22,7 +22,7 @@ def load_model(name: str, beside: Path | None = None) -> Model:
     >>> load_model("llama2_7b").n_params
     6738415616
     """
-    path = locate(name, _FOLDER, beside)
+    path = locate(name, _FOLDER, beside=beside)
     stem = path.resolve().parent.name if path.stem == "config" else path.stem
     return model_from(read(path), stem)
 

@@ -1,0 +1,81 @@
+"""Measured tables: a CSV file on a full grid of axes, interpolated between its entries."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column
+from star_watos.errors import InputError
+from star_watos.spec import root
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Logarithms of one or more values on the grid of the logarithms of the axes."""
+
+    axes: tuple[Floats, ...]
+    grid: Floats
+    """[value, axis 0, axis 1, ...]."""
+
+    def at(self, *points: Column) -> Floats:
+        """Return the values at `points`, one an axis, [value, ...]; outside, the slope goes on.
+
+        Interpolation is linear between logarithms, so it follows power laws exactly.
+
+        >>> table = Table((np.log([1.0, 4.0]),), np.log([[1.0, 2.0]]))
+        >>> table.at(np.array([1.0, 2.0, 4.0])).round(3).tolist()
+        [[1.0, 1.414, 2.0]]
+        """
+        corners: list[tuple[tuple[NDArray[np.intp], ...], Column]] = [((), 1.0)]
+        for axis, point in zip(self.axes, points, strict=True):
+            x = np.log(np.asarray(point, dtype=np.float64))
+            left = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
+            part = (x - axis[left]) / (axis[left + 1] - axis[left])
+            corners = [
+                ((*place, left + step), weight * share)
+                for place, weight in corners
+                for step, share in ((0, 1 - part), (1, part))
+            ]
+        flat = self.grid.reshape(len(self.grid), -1)
+        shape = self.grid.shape[1:]
+        logs = [flat[:, np.ravel_multi_index(place, shape)] * weight for place, weight in corners]
+        values: Floats = np.exp(sum(logs[1:], logs[0]))
+        return values
+
+    def within(self, axis: int, point: Column) -> Column:
+        """Return `point` moved to the nearest end of the axis where it lies outside."""
+        ends = np.exp(self.axes[axis][[0, -1]])
+        inside: Column = np.clip(point, ends[0], ends[1])
+        return inside
+
+    def outside(self, axis: int, point: Column) -> NDArray[np.bool_]:
+        """Return whether `point` lies outside of the axis, beyond rounding."""
+        return np.asarray(np.abs(np.log(self.within(axis, point) / np.asarray(point))) > 1e-9)
+
+
+@cache
+def table(file: str, axes: Sequence[str], values: Sequence[str]) -> Table:
+    """Return the table in a shipped CSV file, whose rows must fill the grid of `axes`.
+
+    Raises `InputError` where the file is missing, lacks a column or a place of the grid.
+    """
+    path = root() / file
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        ticks = [sorted({float(row[axis]) for row in rows}) for axis in axes]
+        found = {tuple(float(r[a]) for a in axes): [float(r[v]) for v in values] for r in rows}
+    except (OSError, KeyError, ValueError) as error:
+        columns = ", ".join((*axes, *values))
+        raise InputError.of(file, f"not a table of {columns}: {error}") from None
+    shape = tuple(map(len, ticks))
+    if len(found) != np.prod(shape):
+        raise InputError.of(file, f"has {len(found)} of the {np.prod(shape)} places of its grid")
+    grid = np.array([found[key] for key in sorted(found)]).T.reshape(len(values), *shape)
+    return Table(tuple(np.log(np.array(tick)) for tick in ticks), np.log(grid))

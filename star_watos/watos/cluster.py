@@ -1,0 +1,109 @@
+"""The template of a switched GPU cluster (`configs/clusters/*.yaml`)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from star_watos.spec import Constant, Spec
+from star_watos.units import Bytes, BytesPerS, Count, FlopsPerS, Real, Seconds, Watts
+
+Rate = Constant[Annotated[BytesPerS, Field(gt=0)]]
+Span = Constant[Annotated[Seconds, Field(ge=0, le=1)]]
+Share = Constant[Annotated[Real, Field(gt=0, le=1)]]
+
+
+class Tile(Spec):
+    """The piece of a product that one multiprocessor works on."""
+
+    rows: Annotated[Count, Field(le=4096)]
+    cols: Annotated[Count, Field(le=4096)]
+
+
+class Gemms(Spec):
+    """How fast products are: a measured table, or waves of tiles at a share of the peak."""
+
+    table: str | None = None
+    """CSV of m, n, k and latency under the package's files; waves of tiles where there is none."""
+    share: Share
+    """Share of the peak that large products reach."""
+    tile: Tile
+    """Tile of a wave; used where there is no table."""
+    fp8_speedup: Constant[Annotated[Real, Field(ge=1, le=8)]]
+    """Rate of 8-bit products over that of 16-bit ones."""
+
+
+class Flash(Spec):
+    """How fast flash attention is."""
+
+    table: str
+    """CSV of head_dim, seq_len and TFLOP/s forward and backward, the causal half counted."""
+    scale: Constant[Annotated[Real, Field(gt=0, le=100)]]
+    """What this device does over what the table's did."""
+
+
+class Streams(Spec):
+    """Bytes a second, read and written together, of kernels that memory limits."""
+
+    elementwise: Rate
+    norm: Rate
+    unfused_attention: Rate
+    """Products, softmax and dropout over the square of scores that is written out."""
+    loss_bytes_per_logit: Constant[Annotated[Real, Field(gt=0, le=1000)]]
+    """Traffic of softmax and cross-entropy, forward and backward."""
+
+
+class Launches(Spec):
+    """Seconds of the host to start one kernel; the device works meanwhile."""
+
+    gemm: Span
+    norm: Span
+    softmax: Span
+    elementwise: Span
+    collective: Span
+
+
+class Gpu(Spec):
+    """One device."""
+
+    peak_flops_per_s: Annotated[
+        Constant[Annotated[FlopsPerS, Field(gt=0)]], Field(alias="peak_flops")
+    ]
+    """Dense 16-bit FLOP/s, a MAC being 2."""
+    multiprocessors: Annotated[Count, Field(le=4096)]
+    memory_bytes: Annotated[Constant[Annotated[Bytes, Field(gt=0)]], Field(alias="memory")]
+    """What programs can allocate."""
+    memory_bandwidth_bytes_per_s: Annotated[Rate, Field(alias="memory_bandwidth")]
+    power_w: Annotated[Constant[Watts], Field(alias="power")]
+    """Board power under load; energy is this times the iteration."""
+
+
+class Network(Spec):
+    """What joins devices; bandwidths are of one device in one direction."""
+
+    gpus_per_node: Annotated[Count, Field(le=1024)]
+    node_bandwidth_bytes_per_s: Annotated[Rate, Field(alias="node_bandwidth")]
+    """Into the switches of a node."""
+    node_latency_s: Annotated[Span, Field(alias="node_latency")]
+    """Of one step of a ring inside a node."""
+    between_bandwidth_bytes_per_s: Annotated[Rate, Field(alias="between_bandwidth")]
+    """Into the network between nodes."""
+    between_latency_s: Annotated[Span, Field(alias="between_latency")]
+    share: Share
+    """Share of these bandwidths that long transfers reach."""
+    all_reduce_table: str | None = None
+    """CSV of n, size_bytes and time_us of all-reduces inside a node."""
+
+
+class Cluster(Spec):
+    """Nodes of GPUs behind switches."""
+
+    name: str
+    """Shown in reports."""
+    devices: Annotated[Count, Field(le=2**20)]
+    """GPUs that take part unless a run says otherwise."""
+    gpu: Gpu
+    gemms: Gemms
+    flash: Flash
+    streams: Streams
+    launches: Launches
+    network: Network

@@ -1,0 +1,100 @@
+"""The JSON document of `watos simulate`."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from star_watos.cost import Column
+from star_watos.watos.memory import every_stage, memory_bytes, stage_params
+from star_watos.watos.placement import stage_places
+from star_watos.watos.plans import Recompute, Schedule
+from star_watos.watos.schedule import stage_times
+from star_watos.watos.silicon import area_mm2
+from star_watos.watos.simulate import Simulation, metrics, wafer_metrics
+from star_watos.watos.wafer import Wafer
+
+
+def document(result: Simulation) -> dict[str, Any]:
+    """Return the JSON document `watos-simulate/1`; a cluster has neither area nor price."""
+    training, iteration, machine = result.training, result.iteration, result.machine
+    hardware = result.hardware
+    stages = stage_rows(result)
+    mean = sum(s["memory_bytes"] for s in stages) / len(stages) * int(iteration.plans.devices[0])
+    figures = _floats(metrics(machine, training, iteration))
+    used = mean / (machine.n_devices * machine.memory_bytes)
+    own: dict[str, Any] = {"memory_capacity_bytes": machine.memory_bytes}
+    own |= dict.fromkeys(("area_mm2", "wafer_cost_usd", "yield"))
+    is_wafer = isinstance(hardware, Wafer)
+    return {
+        "schema": "watos-simulate/1",
+        "wafer": hardware.model_dump(mode="json"),
+        "workload": training.model_dump(mode="json") | {"model": result.model.name},
+        "plan": plan_row(result),
+        "plans": {"legal": result.n_legal, "feasible": result.n_feasible},
+        "metrics": figures
+        | (wafer_metrics(hardware) if isinstance(hardware, Wafer) else own)
+        | {"devices": machine.n_devices, "dram_utilization": used},
+        "time_s": _floats(iteration.time_s),
+        "energy_j": _floats(iteration.energy_j),
+        "area_mm2": area_mm2(hardware) if isinstance(hardware, Wafer) else None,
+        "stages": stages,
+        "bound": iteration.bound[0].value,
+    }
+
+
+def _floats(columns: dict[str, Column]) -> dict[str, float]:
+    return {name: float(np.asarray(column).item()) for name, column in columns.items()}
+
+
+def plan_row(result: Simulation) -> dict[str, Any]:
+    """Return the plan as the contract of the JSON document names it."""
+    plans = result.iteration.plans
+    row = {f.name: int(getattr(plans, f.name)[0]) for f in fields(plans)}
+    shape = (row["tp_rows"], row["tp_cols"])
+    return {
+        "tp": shape[0] * shape[1],
+        "tp_shape": list(shape),
+        **{name: row[name] for name in ("pp", "dp", "cp")},
+        "sp": bool(row["sp"]),
+        **{name: row[name] for name in ("ep", "zero", "microbatch")},
+        "schedule": Schedule(row["schedule"]).label,
+        "virtual_stages": row["virtual_stages"],
+        "recompute": [Recompute(row["recompute"]).name.lower()] * row["pp"],
+        "placement": _places(result, shape, row["pp"], row["dp"] * row["cp"]),
+    }
+
+
+def _places(
+    result: Simulation, shape: tuple[int, int], pp: int, replicas: int
+) -> list[list[int]]:
+    """Return row and column of each stage's first die, or node and place of its first GPU."""
+    if isinstance(result.hardware, Wafer):
+        return [list(p) for p in stage_places(result.hardware.grid, shape, pp, replicas)]
+    per_node, step = result.hardware.network.gpus_per_node, shape[0] * shape[1] * replicas
+    return [list(divmod(stage * step, per_node)) for stage in range(pp)]
+
+
+def stage_rows(result: Simulation) -> list[dict[str, Any]]:
+    """Return one entry a pipeline stage: layers, seconds per microbatch, memory."""
+    iteration, training = result.iteration, result.training
+    plans, layer = iteration.plans, iteration.layer
+    stage = every_stage(result.model, int(plans.pp[0]))
+    params = stage_params(result.model, stage, plans.tp, layer)
+    held = memory_bytes(training, plans, layer, iteration.n_microbatches, stage, params)
+    times = stage_times(plans, layer, stage)
+    forward = stage.layers * (layer.forward.time_s + layer.comm_s / 2)
+    columns = np.broadcast_arrays(stage.layers, forward, times.all, times.recompute, held)
+    return [
+        {
+            "stage": index,
+            "layers": int(layers),
+            "forward_s": float(forward_s),
+            "backward_s": float(all_s - forward_s),
+            "memory_bytes": float(bytes_),
+            "recompute_share": float(again_s / all_s),
+        }
+        for index, (layers, forward_s, all_s, again_s, bytes_) in enumerate(
+            zip(*columns, strict=True)
+        )
+    ]

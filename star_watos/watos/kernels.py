@@ -1,0 +1,171 @@
+"""Kernels on one GPU of a cluster: how long they take, and how long the host takes to start them.
+
+A product takes what was measured for it, interpolated in m, n and k. What lies outside of the table
+is brought to its edge: fewer columns than the table has to as many tiles of the narrowest entry, a
+shorter inner dimension to the shortest one's rate, larger ones to the largest one's rate, for rates
+level off. `outside_table` says where that is done. A device without a table fills its
+multiprocessors with waves of tiles. No kernel is faster than its operands pass through memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column
+from star_watos.tables import Table, table
+from star_watos.watos.cluster import Cluster
+from star_watos.workload import Kind, Op
+
+ELEMENT_BYTES = 2.0
+UNFUSED_BACKWARD = 19.0 / 13.0
+"""Passes over the square of scores backward over forward: write and read the gradient of the
+softmax's result, 9 bytes for dropout's and 6 for softmax's backward, two products; 13 forward."""
+VECTOR_BACKWARD = 2.0
+"""Passes over its data of a vector operator's backward: gradients in and out beside what was
+saved, and the sums over rows for bias and scale."""
+
+
+def _gemm_table(cluster: Cluster) -> Table | None:
+    name = cluster.gemms.table
+    return table(name, ("m", "n", "k"), ("latency_ms",)) if name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product, turned so that its larger side is n, and folded to the edge of a table."""
+
+    m: Column
+    n: Column
+    k: Column
+    outside: NDArray[np.bool_]
+
+
+def folded(measured: Table, m: Column, n: Column, k: Column) -> Product:
+    """Return the table's place whose rate a product of [m, k] x [k, n] has.
+
+    Narrower than the narrowest entry, the same area is spread over that width, which leaves the
+    number of tiles as it is.
+    """
+    low, high = np.minimum(m, n), np.maximum(m, n)
+    wide = np.maximum(high, np.exp(measured.axes[1][0]))
+    m_there = low * high / wide
+    inside = [measured.within(axis, x) for axis, x in enumerate((m_there, wide, k))]
+    outside = measured.outside(1, high) | measured.outside(2, k) | measured.outside(0, m_there)
+    return Product(*inside, outside)
+
+
+def gemm_s(cluster: Cluster, batch: Column, m: Column, n: Column, k: Column) -> Column:
+    """Seconds of `batch` products [m, k] x [k, n] of 16-bit numbers.
+
+    >>> from star_watos.spec import load
+    >>> a100 = load(Cluster, "dgx_a100", "configs/clusters")
+    >>> round(2 * 4096**3 / gemm_s(a100, 1, 4096, 4096, 4096) / 1e12)  # the table: 267 TFLOP/s
+    267
+    """
+    rows = batch * m
+    flops = 2.0 * rows * n * k
+    measured = _gemm_table(cluster)
+    if measured is None:
+        seconds = flops / _tiled_flops_per_s(cluster, rows, n)
+    else:
+        place = folded(measured, rows, n, k)
+        latency_s = 1e-3 * measured.at(place.m, place.n, place.k)[0]
+        seconds = flops / (2.0 * place.m * place.n * place.k) * latency_s
+    moved = ELEMENT_BYTES * (rows * k + batch * k * n + rows * n)
+    longest: Column = np.maximum(seconds, moved / cluster.streams.elementwise.value)
+    return longest
+
+
+def _tiled_flops_per_s(cluster: Cluster, m: Column, n: Column) -> Column:
+    """FLOP/s of waves of tiles: the last wave leaves multiprocessors idle."""
+    tile, sms = cluster.gemms.tile, cluster.gpu.multiprocessors
+    tiles = np.ceil(np.minimum(m, n) / tile.rows) * np.ceil(np.maximum(m, n) / tile.cols)
+    filled = (m * n) / (tile.rows * tile.cols) / (np.ceil(tiles / sms) * sms)
+    rate: Column = cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value * filled
+    return rate
+
+
+def outside_table(cluster: Cluster, op: Op) -> NDArray[np.bool_]:
+    """Return whether a product of the operator lies outside of the measured table.
+
+    Devices without a table have nothing measured: all of theirs do.
+    """
+    measured = _gemm_table(cluster)
+    if op.kind is not Kind.GEMM:
+        return np.zeros((), dtype=bool)
+    if measured is None:
+        return np.ones((), dtype=bool)
+    m, n, k = op.batch * op.m, op.n, op.k
+    return np.asarray(
+        folded(measured, m, n, k).outside
+        | folded(measured, m, k, n).outside
+        | folded(measured, k, n, m).outside
+    )
+
+
+def flash_flops_per_s(cluster: Cluster, head_dim: Column, seq_len: Column) -> NDArray[np.float64]:
+    """FLOP/s forward and backward of flash attention, [2, ...]; the ends of the table go on."""
+    measured = table(
+        cluster.flash.table, ("head_dim", "seq_len"), ("forward_tflops", "backward_tflops")
+    )
+    width, length = measured.within(0, head_dim), measured.within(1, seq_len)
+    rates: NDArray[np.float64] = 1e12 * cluster.flash.scale.value * measured.at(width, length)
+    return rates
+
+
+def is_unfused(op: Op) -> bool:
+    """Whether an attention operator writes its square of scores; only then is it run again."""
+    return op.kind is Kind.ATTENTION and op.recomputed
+
+
+def forward_s(cluster: Cluster, op: Op) -> Column:
+    """Seconds of the device for the forward pass of `op`."""
+    if op.kind is Kind.GEMM:
+        return gemm_s(cluster, op.batch, op.m, op.n, op.k)
+    moved = op.input_bytes + op.output_bytes
+    if is_unfused(op):
+        products_s = op.forward_flops / _product_flops_per_s(cluster)
+        longer: Column = np.maximum(products_s, moved / cluster.streams.unfused_attention.value)
+        return longer
+    if op.kind is Kind.ATTENTION:
+        return op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
+    return moved / _stream_bytes_per_s(cluster, op)
+
+
+def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
+    """Seconds of the device for both gradients of `op`, weights' added up in memory."""
+    if op.kind is Kind.GEMM:
+        data = gemm_s(cluster, op.batch, op.m, op.k, op.n)
+        weights = gemm_s(cluster, op.batch, op.k, op.n, op.m)
+        added = 2.0 * gradient_bytes * op.weight_bytes / ELEMENT_BYTES
+        seconds: Column = data + weights + added / cluster.streams.elementwise.value
+        return seconds
+    if is_unfused(op):
+        products_s = op.backward_flops / _product_flops_per_s(cluster)
+        moved = UNFUSED_BACKWARD * (op.input_bytes + op.output_bytes)
+        longer: Column = np.maximum(products_s, moved / cluster.streams.unfused_attention.value)
+        return longer
+    if op.kind is Kind.ATTENTION:
+        return op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]
+    return VECTOR_BACKWARD * forward_s(cluster, op)
+
+
+def loss_s(cluster: Cluster, op: Op) -> Column:
+    """Seconds of softmax and cross-entropy over [m, n] logits, forward and backward."""
+    n_bytes = op.m * op.n * cluster.streams.loss_bytes_per_logit.value
+    seconds: Column = n_bytes / cluster.streams.elementwise.value
+    return seconds
+
+
+def _product_flops_per_s(cluster: Cluster) -> float:
+    return cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value
+
+
+def _stream_bytes_per_s(cluster: Cluster, op: Op) -> float:
+    return (cluster.streams.norm if is_norm(op) else cluster.streams.elementwise).value
+
+
+def is_norm(op: Op) -> bool:
+    """Whether a vector operator reduces each row first."""
+    return op.name.endswith("norm")

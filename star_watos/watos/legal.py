@@ -1,0 +1,188 @@
+"""All legal plans of a machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.errors import InputError
+from star_watos.watos.plans import Ints, Plans, Recompute, Schedule
+from star_watos.watos.wafer import Grid
+from star_watos.workload import Model
+
+MAX_SHAPES = 500_000
+"""Splits that are compared at once; with their options they take up to 5 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What plans may differ in beside their degrees; every combination that makes sense is tried.
+
+    Schedules but 1F1B, CP and EP are tried where they are asked for.
+    """
+
+    recompute: tuple[int, ...] = tuple(Recompute)
+    sp: tuple[int, ...] = (0, 1)
+    zero: tuple[int, ...] = (0, 1)
+    schedule: tuple[int, ...] = (Schedule.ONE_F_ONE_B,)
+    virtual_stages: tuple[int, ...] = (2, 3, 4, 6, 8)
+    """Of interleaved schedules."""
+    cp: tuple[int, ...] = (1,)
+    ep: tuple[int, ...] = (1,)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """Devices that share each matrix, and how many such groups the machine has."""
+
+    rows: int
+    cols: int
+    slots: int
+
+
+def divisors(n: int) -> Ints:
+    """Return the divisors of n, ascending.
+
+    >>> divisors(12).tolist()
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = np.arange(1, int(np.sqrt(n)) + 1)
+    small = small[n % small == 0]
+    return np.unique(np.concatenate([small, n // small])).astype(np.int64)
+
+
+def mesh_rectangles(model: Model, grid: Grid) -> list[Rectangle]:
+    """Return the rectangles of a grid that can share the model's heads and feed-forward width.
+
+    >>> from star_watos.workload import load_model
+    >>> mesh_rectangles(load_model("llama2_7b"), Grid(rows=7, cols=8))[-1]
+    Rectangle(rows=4, cols=8, slots=1)
+    """
+    return [
+        Rectangle(r, c, (grid.rows // r) * (grid.cols // c))
+        for r in range(1, grid.rows + 1)
+        for c in range(1, grid.cols + 1)
+        if shares(model, r * c)
+    ]
+
+
+def cluster_rectangles(model: Model, gpus_per_node: int, devices: int) -> list[Rectangle]:
+    """Return the groups inside a node that can share the model, and split `devices` evenly."""
+    return [
+        Rectangle(1, tp, devices // tp)
+        for tp in map(int, divisors(devices))
+        if tp <= gpus_per_node and shares(model, tp)
+    ]
+
+
+def shares(model: Model, tp: int) -> bool:
+    """Whether tp devices can share each matrix of the model in equal parts."""
+    return model.n_heads % tp == 0 and model.d_ff % tp == 0
+
+
+def legal_plans(
+    model: Model, grid: Grid, global_batch: int, choices: Choices = Choices()
+) -> Plans:
+    """Return every plan that fits the mesh and divides the batch.
+
+    The TP rectangle tiles the grid; dp cp pp rectangles are used, pp at most the layers; dp divides
+    the global batch, and the microbatch divides what a replica gets. `sp` differs only where
+    tp > 1, `zero` only where there are replicas. Memory is judged later.
+    """
+    return _plans(model, mesh_rectangles(model, grid), global_batch, choices, exact=False)
+
+
+def cluster_plans(
+    model: Model,
+    gpus_per_node: int,
+    devices: int,
+    global_batch: int,
+    choices: Choices = Choices(),
+) -> Plans:
+    """Return every plan that uses all `devices`; otherwise as `legal_plans`."""
+    groups = cluster_rectangles(model, gpus_per_node, devices)
+    return _plans(model, groups, global_batch, choices, exact=True)
+
+
+def _plans(
+    model: Model, rectangles: list[Rectangle], batch: int, choices: Choices, *, exact: bool
+) -> Plans:
+    blocks, count = [], 0
+    for block in _blocks(model, rectangles, batch, choices.cp, exact=exact):
+        blocks.append(block)
+        count += len(block)
+        if count > MAX_SHAPES:
+            raise _too_many(sum(r.slots for r in rectangles[:1]), batch)
+    shapes = np.concatenate(blocks or [np.zeros((0, 6))]).astype(np.int64)
+    return _with_options(model, shapes, batch, choices)
+
+
+def _blocks(
+    model: Model, rectangles: list[Rectangle], batch: int, cps: tuple[int, ...], *, exact: bool
+) -> Iterator[Ints]:
+    """Yield rows (tp_rows, tp_cols, pp, dp, cp, microbatch)."""
+    for group, cp in product(rectangles, cps):
+        slots = group.slots // cp
+        for dp in divisors(batch)[divisors(batch) <= slots]:
+            pp = np.arange(1, min(model.n_layers, slots // dp) + 1)
+            if exact:
+                pp = pp[pp * dp * cp == group.slots]
+            b = divisors(batch // int(dp))
+            pairs = np.stack(np.meshgrid(pp, b, indexing="ij"), axis=-1).reshape(-1, 2)
+            row = [group.rows, group.cols, 0, dp, cp, 0]
+            block = np.broadcast_to(row, (len(pairs), 6)).copy()
+            block[:, 2], block[:, 5] = pairs[:, 0], pairs[:, 1]
+            yield block
+
+
+def _too_many(slots: int, global_batch: int) -> InputError:
+    text = (
+        f"more than {MAX_SHAPES:,} ways to split {global_batch:,} sequences over "
+        f"{slots:,} devices; take a batch with fewer divisors, or fewer devices"
+    )
+    return InputError.of("--global-batch", text)
+
+
+def _with_options(model: Model, shapes: Ints, batch: int, choices: Choices) -> Plans:
+    """Repeat each row for every choice, where choices differ."""
+    pipes = [
+        (s, v)
+        for s in choices.schedule
+        for v in (choices.virtual_stages if s == Schedule.INTERLEAVED else (1,))
+    ]
+    options = np.array(
+        [
+            (e, r, s, z, *pipe)
+            for r, s, z, e, pipe in product(
+                choices.recompute, choices.sp, choices.zero, choices.ep, pipes
+            )
+        ]
+    )
+    rows = np.repeat(shapes, len(options), axis=0)
+    choice = np.tile(options, (len(shapes), 1))
+    columns = np.concatenate([rows, choice], axis=1)
+    order = ("tp_rows", "tp_cols", "pp", "dp", "cp", "microbatch")
+    order += ("ep", "recompute", "sp", "zero", "schedule", "virtual_stages")
+    named = {f.name: np.ascontiguousarray(columns[:, order.index(f.name)]) for f in fields(Plans)}
+    plans = Plans(**named)
+    return plans.take(_makes_sense(model, plans, batch))
+
+
+def _makes_sense(model: Model, plans: Plans, batch: int) -> NDArray[np.bool_]:
+    """Whether options differ from simpler ones, and divide what they split."""
+    n_microbatches = batch // (plans.dp * plans.microbatch)
+    chunks = plans.pp * plans.virtual_stages
+    interleaved = plans.schedule == Schedule.INTERLEAVED
+    whole_chunks = (model.n_layers % chunks == 0) & (n_microbatches % plans.pp == 0)
+    experts = model.moe.n_experts if model.moe else 1
+    legal: NDArray[np.bool_] = (
+        (plans.sp <= (plans.tp > 1))
+        & ((plans.zero == 0) | (plans.replicas > 1))
+        & (~interleaved | (whole_chunks & (plans.pp > 1)))
+        & ((plans.schedule == Schedule.ONE_F_ONE_B) | (plans.pp > 1))
+        & (plans.replicas % plans.ep == 0)
+        & (experts % plans.ep == 0)
+    )
+    return legal
