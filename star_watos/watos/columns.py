@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
-from star_watos.watos.layer import ALL_REDUCES_PER_PASS, Slice, microbatch_of, slice_of
+from star_watos.watos.layer import Slice, microbatch_of, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Ints, Plans, Recompute
 from star_watos.watos.training import Training
@@ -80,14 +80,13 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
     layer, policy = slices.layer, plans.recompute
     # The forward pass that full recomputation repeats has its communication too.
     passes = np.where(policy == Recompute.FULL, 3, 2)
-    all_reduce = _rows(slices.all_reduce, index)
     to_experts_s = machine.all_to_all_s(plans, _row(layer.routed_bytes, index))
     return LayerColumns(
         forward=_chosen(layer.forward, policy, index),
         recompute=_chosen(layer.recompute, policy, index),
         backward=_rows(layer.backward, index),
         weights_s=_row(layer.weights_s, index),
-        comm=all_reduce.times(ALL_REDUCES_PER_PASS * passes),
+        comm=_chosen(layer.comm, policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
         cp_comm_s=passes * (plans.cp - 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index)),
         saved_bytes=_choose(layer.saved_bytes, policy, index),
@@ -98,7 +97,7 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
         head=_rows(slices.head, index),
         head_saved_bytes=_row(slices.head_saved_bytes, index),
         boundary_bytes=_row(slices.boundary_bytes, index),
-        embedding_comm=all_reduce,
+        embedding_comm=_rows(slices.embedding_comm, index),
     )
 
 

@@ -18,9 +18,9 @@ from star_watos.watos.cluster import Cluster
 from star_watos.workload import Kind, Op
 
 ELEMENT_BYTES = 2.0
-UNFUSED_BACKWARD = 19.0 / 13.0
-"""Passes over the square of scores backward over forward: write and read the gradient of the
-softmax's result, 9 bytes for dropout's and 6 for softmax's backward, two products; 13 forward."""
+UNFUSED_BACKWARD = 14.0 / 8.0
+"""Bytes of the square of scores backward over forward, dropout apart: the gradients of the
+softmax's result and of the scores are written and read, and softmax and scores are read."""
 VECTOR_BACKWARD = 2.0
 """Passes over its data of a vector operator's backward: gradients in and out beside what was
 saved, and the sums over rows for bias and scale."""
@@ -123,13 +123,11 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
     """Seconds of the device for the forward pass of `op`."""
     if op.kind is Kind.GEMM:
         return gemm_s(cluster, op.batch, op.m, op.n, op.k)
-    moved = op.input_bytes + op.output_bytes
     if is_unfused(op):
-        products_s = op.forward_flops / _product_flops_per_s(cluster)
-        longer: Column = np.maximum(products_s, moved / cluster.streams.unfused_attention.value)
-        return longer
+        return _unfused_s(cluster, op, op.forward_flops, 1.0)
     if op.kind is Kind.ATTENTION:
         return op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
+    moved = op.input_bytes + op.output_bytes
     return moved / _stream_bytes_per_s(cluster, op)
 
 
@@ -142,10 +140,7 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         seconds: Column = data + weights + added / cluster.streams.elementwise.value
         return seconds
     if is_unfused(op):
-        products_s = op.backward_flops / _product_flops_per_s(cluster)
-        moved = UNFUSED_BACKWARD * (op.input_bytes + op.output_bytes)
-        longer: Column = np.maximum(products_s, moved / cluster.streams.unfused_attention.value)
-        return longer
+        return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
     if op.kind is Kind.ATTENTION:
         return op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]
     return VECTOR_BACKWARD * forward_s(cluster, op)
@@ -158,8 +153,22 @@ def loss_s(cluster: Cluster, op: Op) -> Column:
     return seconds
 
 
-def _product_flops_per_s(cluster: Cluster) -> float:
-    return cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value
+def _unfused_s(cluster: Cluster, op: Op, flops: Column, passes: float) -> Column:
+    """Seconds of products and softmax over the square of scores, and of dropout beside."""
+    products_s = flops / (cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value)
+    dropped = _dropout_bytes(op)
+    moved = op.input_bytes + op.output_bytes - dropped
+    longer = np.maximum(products_s, passes * moved / cluster.streams.unfused_attention.value)
+    seconds: Column = longer + dropped / cluster.streams.elementwise.value
+    return seconds
+
+
+def _dropout_bytes(op: Op) -> Column:
+    """Bytes that dropout over the square of scores moves: it reads it, writes mask and result."""
+    square = ELEMENT_BYTES * op.batch * op.m * op.n
+    written = op.saved_bytes - op.kept_bytes - square
+    moved: Column = written + square * (written > 0)
+    return moved
 
 
 def _stream_bytes_per_s(cluster: Cluster, op: Op) -> float:

@@ -51,6 +51,9 @@ class Pass:
     """Parameters of one layer on one device."""
     expert_params: Column
     """Those of routed experts among them."""
+    comm: tuple[Cost, ...]
+    """All-reduces of one layer, forward and back; their time is what neither the device's work nor
+    the host's start of it hides."""
     routed_bytes: Column
     """Copies of tokens that a device sends to their experts."""
 
@@ -70,57 +73,102 @@ class Slice:
     """Activations that one device hands to the next stage."""
     kv_bytes: Column
     """Keys and values of one layer, which devices that share a sequence pass on."""
-    all_reduce: Cost
-    """One all-reduce of the activations over the TP group, for one device."""
+    embedding_comm: Cost
+    """The all-reduce that joins the lookups of a split embedding table."""
 
 
 def _sum(costs: Iterable[Cost]) -> Cost:
     return sum(costs, Cost())
 
 
-def _paced(cost: Cost, launches_s: float) -> Cost:
-    """Return `cost`, or as long as the host takes to start its kernels."""
-    return replace(cost, time_s=np.maximum(cost.time_s, launches_s))
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a device does, and the seconds of the host to start it meanwhile."""
+
+    device: Cost
+    launches_s: Column
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.device + other.device, self.launches_s + other.launches_s)
+
+    @property
+    def paced(self) -> Cost:
+        """The device's cost, as long as the host takes to start it if that is longer."""
+        return replace(self.device, time_s=np.maximum(self.device.time_s, self.launches_s))
+
+    def exposed(self, comm: Cost, launches_s: Column) -> Cost:
+        """Return `comm`, which the host starts in `launches_s`, in the same queue: what it adds."""
+        longer = (self + Work(comm, launches_s)).paced.time_s
+        return replace(comm, time_s=longer - self.paced.time_s)
 
 
-def _forward(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Cost:
+def _forward(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Work:
     parts = list(ops)
     device = _sum(machine.forward(op, saved(op)) for op in parts)
-    return _paced(device, sum(machine.launch_s(op)[0] for op in parts))
+    return Work(device, sum(machine.launch_s(op)[0] for op in parts))
 
 
-def _backward(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Cost:
+def _backward(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Work:
     parts = list(ops)
     device = _sum(machine.backward(op, gradient_bytes) for op in parts)
-    return _paced(device, sum(machine.launch_s(op)[1] for op in parts))
+    return Work(device, sum(machine.launch_s(op)[1] for op in parts))
 
 
 def _layer(
-    machine: Machine, model: Model, training: Training, shape: Microbatch, kind: LayerKind
+    machine: Machine,
+    model: Model,
+    training: Training,
+    shape: Microbatch,
+    kind: LayerKind,
+    all_reduce: Cost,
 ) -> Pass:
+    """Return a layer's costs; what is made again and the backward pass are started in one go."""
     ops = layer_ops(model, shape, kind)
-    again = [op for op in ops if op.recomputed]
     experts = [op for op in ops if op.name.startswith("experts")]
     gemms = [op for op in ops if op.kind is Kind.GEMM]
-    whole = _forward(machine, ops, lambda op: op.saved_bytes)
     saved = sum(op.saved_bytes for op in ops)
     selective = sum(op.selective_bytes for op in ops)
-    products = _sum(machine.backward(op, training.gradient_bytes) for op in gemms)
+    forward = (
+        _forward(machine, ops, lambda op: op.saved_bytes),
+        _forward(machine, ops, lambda op: op.selective_bytes),
+        _forward(machine, ops, lambda _: 0.0),
+    )
+    partly = _forward(machine, [op for op in ops if op.recomputed], lambda _: 0.0)
+    again = (Work(Cost(), 0.0), partly, forward[0])
+    backward = _backward(machine, ops, training.gradient_bytes)
     return Pass(
-        forward=(
-            whole,
-            _forward(machine, ops, lambda op: op.selective_bytes),
-            _forward(machine, ops, lambda _: 0.0),
-        ),
-        recompute=(Cost(), _forward(machine, again, lambda _: 0.0), whole),
-        backward=_backward(machine, ops, training.gradient_bytes),
-        weights_s=WEIGHTS_SHARE * products.time_s,
+        forward=tuple(work.paced for work in forward),
+        recompute=tuple(_beside(work, backward) for work in again),
+        backward=backward.paced,
+        weights_s=WEIGHTS_SHARE * _backward(machine, gemms, training.gradient_bytes).device.time_s,
         saved_bytes=(saved, selective, layer_input_bytes(model, shape)),
         working_bytes=(0.0, saved - selective, saved),
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
+        comm=tuple(
+            _comm(machine, shape, all_reduce, there, back + backward, passes)
+            for there, back, passes in zip(forward, again, (1, 1, 2), strict=True)
+        ),
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
     )
+
+
+def _beside(work: Work, other: Work) -> Cost:
+    """Return the cost of `work`, its time being what it adds to `other` in the same queue."""
+    seconds = (work + other).paced.time_s - other.paced.time_s
+    return replace(work.device, time_s=seconds)
+
+
+def _comm(
+    machine: Machine, shape: Microbatch, all_reduce: Cost, forward: Work, back: Work, passes: int
+) -> Cost:
+    """Return the all-reduces of the forward pass and of `passes` of the way back."""
+    launch_s = machine.collective_launch_s * (np.asarray(shape.tp) > 1)
+
+    def exposed(work: Work, count: int) -> Cost:
+        return work.exposed(all_reduce.times(count), count * launch_s)
+
+    return exposed(forward, ALL_REDUCES_PER_PASS) + exposed(back, ALL_REDUCES_PER_PASS * passes)
 
 
 def _mean(passes: list[tuple[Pass, float]]) -> Pass:
@@ -142,9 +190,15 @@ def _mean(passes: list[tuple[Pass, float]]) -> Pass:
     return Pass(**means | {"working_bytes": largest})  # type: ignore[arg-type]
 
 
-def _both_ways(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
-    there = _forward(machine, ops, lambda op: op.saved_bytes)
-    return there + _backward(machine, ops, training.gradient_bytes)
+def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
+    """Return both passes of the embedding or the head.
+
+    Each microbatch the host reads back what the group agreed on, so it starts these from an empty
+    queue: its seconds add to the device's.
+    """
+    both = _forward(machine, ops, lambda op: op.saved_bytes)
+    both = both + _backward(machine, ops, training.gradient_bytes)
+    return replace(both.device, time_s=both.device.time_s + both.launches_s)
 
 
 def slice_of(
@@ -155,21 +209,22 @@ def slice_of(
     shape: Microbatch,
 ) -> Slice:
     """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
+    activations = shape.tokens * model.d_model * shape.element_bytes
+    all_reduce = machine.all_reduce(*tp_shape, activations)
     kinds = [
-        (_layer(machine, model, training, shape, kind), count / model.n_layers)
+        (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
         for kind, count in layer_kinds(model)
     ]
     head = head_ops(model, shape)
-    activations = shape.tokens * model.d_model * shape.element_bytes
     width = 2.0 * model.d_kv / np.minimum(shape.tp, model.n_kv_heads)
     return Slice(
         layer=kinds[0][0] if len(kinds) == 1 else _mean(kinds),
-        embedding=_both_ways(machine, training, embedding_ops(model, shape)),
-        head=_both_ways(machine, training, head),
+        embedding=_ends(machine, training, embedding_ops(model, shape)),
+        head=_ends(machine, training, head),
         head_saved_bytes=sum(op.saved_bytes for op in head),
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
-        all_reduce=machine.all_reduce(*tp_shape, activations),
+        embedding_comm=all_reduce,
     )
 
 

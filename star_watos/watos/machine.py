@@ -56,6 +56,11 @@ class Machine(Protocol):
         """Seconds of the host to start the forward and the backward of `op`, beside the device."""
         ...
 
+    @property
+    def collective_launch_s(self) -> float:
+        """Seconds of the host to start a collective."""
+        ...
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce of `n_bytes` over the devices that share each matrix."""
         ...

@@ -61,6 +61,11 @@ class Mesh:
         """Nothing: the start of an operator is in its time, for the cores wait for it."""
         return 0.0, 0.0
 
+    @property
+    def collective_launch_s(self) -> float:
+        """Nothing: the latency of the links is in a collective's time."""
+        return 0.0
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over the dies of a rectangle."""
         byte_hops = all_reduce_byte_hops(tp_rows, tp_cols, n_bytes) / (tp_rows * tp_cols)

@@ -72,6 +72,11 @@ class Switched:
         """Seconds of the host to start its kernels."""
         return launch_s(self.cluster, op)
 
+    @property
+    def collective_launch_s(self) -> float:
+        """Seconds of the host to call one."""
+        return self.cluster.launches.collective.value
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over neighbouring GPUs."""
         n = tp_rows * tp_cols
