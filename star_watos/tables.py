@@ -35,12 +35,13 @@ class Table:
         corners: list[tuple[tuple[NDArray[np.intp], ...], Column]] = [((), 1.0)]
         for axis, point in zip(self.axes, points, strict=True):
             x = np.log(np.asarray(point, dtype=np.float64))
-            left = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
-            part = (x - axis[left]) / (axis[left + 1] - axis[left])
+            left = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, max(len(axis) - 2, 0))
+            right = np.minimum(left + 1, len(axis) - 1)
+            part = (x - axis[left]) / np.where(right > left, axis[right] - axis[left], np.inf)
             corners = [
-                ((*place, left + step), weight * share)
+                ((*place, end), weight * share)
                 for place, weight in corners
-                for step, share in ((0, 1 - part), (1, part))
+                for end, share in ((left, 1 - part), (right, part))
             ]
         flat = self.grid.reshape(len(self.grid), -1)
         shape = self.grid.shape[1:]

@@ -90,6 +90,9 @@ class Network(Spec):
     between_latency_s: Annotated[Span, Field(alias="between_latency")]
     share: Share
     """Share of these bandwidths that long transfers reach."""
+    pipelined_tp: bool = False
+    """Whether software cuts the collectives of sequence-parallel TP groups in pieces that travel
+    beside the products (`--tp-comm-overlap` of Megatron-LM)."""
     all_reduce_table: str | None = None
     """CSV of n, size_bytes and time_us of all-reduces inside a node."""
 

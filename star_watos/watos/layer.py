@@ -146,7 +146,7 @@ def _layer(
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
         comm=tuple(
-            _comm(machine, shape, all_reduce, there, back + backward, passes)
+            _comm(machine, training, shape, all_reduce, there, back + backward, passes)
             for there, back, passes in zip(forward, again, (1, 1, 2), strict=True)
         ),
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
@@ -160,13 +160,27 @@ def _beside(work: Work, other: Work) -> Cost:
 
 
 def _comm(
-    machine: Machine, shape: Microbatch, all_reduce: Cost, forward: Work, back: Work, passes: int
+    machine: Machine,
+    training: Training,
+    shape: Microbatch,
+    all_reduce: Cost,
+    forward: Work,
+    back: Work,
+    passes: int,
 ) -> Cost:
-    """Return the all-reduces of the forward pass and of `passes` of the way back."""
+    """Return the all-reduces of the forward pass and of `passes` of the way back.
+
+    Pipelined, they travel in tp pieces beside the work: a piece is exposed, or what exceeds it.
+    """
     launch_s = machine.collective_launch_s * (np.asarray(shape.tp) > 1)
+    pipelined = np.asarray(shape.sequence_parallel) & (machine.pipelined_tp and training.overlap)
 
     def exposed(work: Work, count: int) -> Cost:
-        return work.exposed(all_reduce.times(count), count * launch_s)
+        whole = all_reduce.times(count)
+        seconds = whole.time_s
+        rest = np.maximum(seconds / shape.tp, seconds - work.device.time_s)
+        comm = replace(whole, time_s=np.where(pipelined, rest, seconds))
+        return work.exposed(comm, count * launch_s)
 
     return exposed(forward, ALL_REDUCES_PER_PASS) + exposed(back, ALL_REDUCES_PER_PASS * passes)
 

@@ -61,6 +61,11 @@ class Machine(Protocol):
         """Seconds of the host to start a collective."""
         ...
 
+    @property
+    def pipelined_tp(self) -> bool:
+        """Whether collectives of sequence-parallel groups travel in pieces beside products."""
+        ...
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce of `n_bytes` over the devices that share each matrix."""
         ...

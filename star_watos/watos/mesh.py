@@ -66,6 +66,11 @@ class Mesh:
         """Nothing: the latency of the links is in a collective's time."""
         return 0.0
 
+    @property
+    def pipelined_tp(self) -> bool:
+        """No: an operator of this model starts when its input is whole."""
+        return False
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over the dies of a rectangle."""
         byte_hops = all_reduce_byte_hops(tp_rows, tp_cols, n_bytes) / (tp_rows * tp_cols)

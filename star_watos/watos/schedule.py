@@ -155,20 +155,24 @@ def replicas_exposed_s(
     """Seconds of gradients and split weights between replicas that nothing hides.
 
     Gradients are all-reduced once; with ZeRO they are reduce-scattered, with ZeRO-2 and 3 for every
-    microbatch, and weights gathered: once after the step, or with ZeRO-3 in every pass. Buckets of
-    one layer go out as soon as it is done, so at least the last bucket is exposed.
+    microbatch, and weights gathered: once after the step, or with ZeRO-3 forward and backward. What
+    travels backward hides behind backward passes, what travels forward behind forward passes. One
+    layer goes out or is waited for at a time, so at least that is exposed.
     """
     gradients, weights = training.gradient_bytes * params.all, WEIGHT_BYTES * params.all
     scatter = machine.replicas_ring_s(plans, gradients)
     gather = machine.replicas_ring_s(plans, weights)
     reduce = machine.replicas_all_reduce_s(plans, gradients)
-    every = np.where(plans.zero >= 2, n_microbatches, 1)
-    whole = np.where(plans.zero > 0, scatter * every + gather, reduce)
-    whole = np.where(plans.zero == 3, n_microbatches * (scatter + 2 * gather), whole)
+    sharded = plans.zero == 3
+    backward = np.where(plans.zero > 0, scatter, reduce) + sharded * gather
+    forward = np.where(plans.zero > 0, gather, 0.0)
+    scatters = np.where(plans.zero >= 2, n_microbatches, 1)
+    gathers = np.where(sharded, n_microbatches, 1)
     if not training.overlap:
+        whole = scatters * backward + gathers * forward
         return np.where(plans.replicas > 1, whole, 0.0)
     layers = -(-model.n_layers // plans.pp)
-    hidden = layers * every * (layer.backward.time_s + layer.recompute.time_s)
-    hidden = hidden + np.where(plans.zero == 3, layers * every * layer.forward.time_s, 0.0)
-    exposed = np.maximum(whole - hidden, whole / (layers * every))
-    return np.where(plans.replicas > 1, exposed, 0.0)
+    work_s = layers * (layer.backward.time_s + layer.recompute.time_s)
+    late = scatters * np.maximum(backward - work_s, backward / layers)
+    early = gathers * np.maximum(forward - layers * layer.forward.time_s, forward / layers)
+    return np.where(plans.replicas > 1, late + early, 0.0)

@@ -77,6 +77,11 @@ class Switched:
         """Seconds of the host to call one."""
         return self.cluster.launches.collective.value
 
+    @property
+    def pipelined_tp(self) -> bool:
+        """Whether the cluster's software does that."""
+        return self.cluster.network.pipelined_tp
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over neighbouring GPUs."""
         n = tp_rows * tp_cols
