@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from star_watos.spec import Document, Spec
     from star_watos.validate.published import Comparison
 
-DONE, WRONG_INPUT, NOTHING_FITS, INTERRUPTED = 0, 2, 4, 130
+DONE, WRONG_INPUT, NOT_MET, NOTHING_FITS, INTERRUPTED = 0, 2, 3, 4, 130
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 Overrides = Annotated[

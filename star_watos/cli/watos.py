@@ -1,51 +1,17 @@
 """The command `watos`."""
 
 import re
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from star_watos.cli import common, exploring
+from star_watos.cli import choices, common, exploring, measured
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration
 
 app = common.new_app("watos", "Wafers and the strategies that train language models on them.")
-
-
-class RecomputeChoice(StrEnum):
-    """Values of `--recompute`."""
-
-    NONE = "none"
-    SELECTIVE = "selective"
-    FULL = "full"
-    AUTO = "auto"
-
-    @property
-    def number(self) -> int | None:
-        """The value of `Recompute`, or None where the search chooses."""
-        from star_watos.watos import Recompute
-
-        return None if self is RecomputeChoice.AUTO else int(Recompute[self.name])
-
-
-class AttentionChoice(StrEnum):
-    """Values of `--attention`."""
-
-    FLASH = "flash"
-    UNFUSED = "unfused"
-
-
-Shape = Annotated[
-    str | None, typer.Option(metavar="RxC", help="Rows and columns of a TP rectangle.")
-]
-SequenceParallel = Annotated[
-    bool | None, typer.Option("--sp/--no-sp", help="Sequence parallelism.", show_default="best")
-]
-Zero = Annotated[int | None, typer.Option(min=0, max=1, help="ZeRO stage; chosen when left out.")]
-Degree = Annotated[int | None, typer.Option(min=1, max=2**24, help="Chosen when left out.")]
 
 
 def main() -> None:
@@ -55,49 +21,50 @@ def main() -> None:
 
 @app.command()
 def simulate(
-    wafer: Annotated[
-        str, typer.Argument(help="Shipped name or path of a wafer.")
-    ] = "watos_config3",
-    model: Annotated[str, typer.Option(help="Shipped name or a config.json.")] = "llama3_70b",
-    seq_len: Annotated[str, typer.Option(metavar="TOKENS", help="Tokens a sequence.")] = "4k",
-    global_batch: Annotated[
-        int, typer.Option(min=1, max=2**24, help="Sequences an iteration.")
-    ] = 512,
-    microbatch: Degree = None,
-    tp: Degree = None,
-    tp_shape: Shape = None,
-    pp: Degree = None,
-    dp: Degree = None,
-    sp: SequenceParallel = None,
-    zero: Zero = None,
-    recompute: Annotated[
-        RecomputeChoice, typer.Option(help="What is not kept for the backward pass.")
-    ] = RecomputeChoice.AUTO,
-    attention: Annotated[
-        AttentionChoice, typer.Option(help="Attention kernel.")
-    ] = AttentionChoice.FLASH,
+    wafer: choices.Hardware = "watos_config3",
+    model: choices.ModelName = "llama3_70b",
+    seq_len: choices.SeqLen = "4k",
+    global_batch: choices.GlobalBatch = 512,
+    microbatch: choices.Degree = None,
+    tp: choices.Degree = None,
+    tp_shape: choices.Shape = None,
+    pp: choices.Degree = None,
+    dp: choices.Degree = None,
+    cp: choices.OneUnlessGiven = None,
+    ep: choices.OneUnlessGiven = None,
+    schedule: choices.Schedule = None,
+    virtual_stages: choices.Degree = None,
+    sp: choices.SequenceParallel = None,
+    zero: choices.Zero = None,
+    recompute: choices.Recompute = choices.RecomputeChoice.AUTO,
+    attention: choices.Attention = choices.AttentionChoice.FLASH,
+    precision: choices.Precision = choices.PrecisionChoice.BF16,
+    overlap: choices.Overlap = True,
+    devices: choices.Devices = None,
     overrides: common.Overrides = None,
     as_json: common.Json = False,
 ) -> None:
-    """One wafer, one training plan: iteration time by cause, memory, energy, area.
+    """One wafer or cluster, one training plan: iteration time by cause, memory, energy, area.
 
     Degrees that are not given are chosen by evaluating every legal plan.
     """
     from star_watos.cost import Overflow
     from star_watos.report.wafer import print_wafer
-    from star_watos.spec import load, validate
-    from star_watos.watos import Training, Wafer, document
+    from star_watos.spec import validate
+    from star_watos.watos import Training, document, load_hardware
     from star_watos.watos import simulate as run
 
-    design = load(Wafer, wafer, "configs/wafers", overrides or [])
+    design = load_hardware(wafer, overrides or [])
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
-    workload["attention"] = attention.value
+    workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
     training = validate(Training, common.options_document("watos simulate", workload))
     rows, cols = _shape(tp_shape)
     degrees = {"tp": tp, "tp_rows": rows, "tp_cols": cols, "pp": pp, "dp": dp, "zero": zero}
     degrees |= {"microbatch": microbatch, "sp": sp, "recompute": recompute.number}
+    degrees |= {"cp": cp, "ep": ep, "virtual_stages": virtual_stages}
+    degrees["schedule"] = schedule.number if schedule else None
     wanted = {name: int(value) for name, value in degrees.items() if value is not None}
-    result = run(design, training.load(), training, wanted)
+    result = run(design, training.load(), training, wanted, devices)
     if isinstance(result, Overflow):
         common.does_not_fit(result)
     report = document(result)
@@ -126,26 +93,26 @@ def _exploration() -> "tuple[type[Exploration], Any]":
 exploring.add_explore(app, _exploration)
 
 
-@app.command()
-def validate(as_json: common.Json = False) -> None:
-    """Published figures of wafers and models beside ours, with the error of each."""
-    from star_watos.validate.wafers import wafer_comparisons
-
-    common.show_comparisons("watos-validate/1", wafer_comparisons(), as_json=as_json)
+app.command()(measured.validate)
 
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="wafer, sweep or technology.")] = "wafer",
+    kind: Annotated[str, typer.Argument(help="wafer, cluster, sweep or technology.")] = "wafer",
 ) -> None:
     """Print the JSON Schema of a kind of YAML file, for editors."""
     from star_watos.explore.watos import WaferExploration
+    from star_watos.spec import Spec
     from star_watos.technology.wafer import WaferTechnology
-    from star_watos.watos import Wafer
+    from star_watos.watos import Cluster, Wafer
 
-    common.print_schema(
-        {"wafer": Wafer, "sweep": WaferExploration, "technology": WaferTechnology}, kind
-    )
+    kinds: dict[str, type[Spec]] = {
+        "wafer": Wafer,
+        "cluster": Cluster,
+        "sweep": WaferExploration,
+        "technology": WaferTechnology,
+    }
+    common.print_schema(kinds, kind)
 
 
 if __name__ == "__main__":

@@ -12,37 +12,59 @@ from star_watos.units import show
 def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
     """Print the document of `watos simulate` as tables."""
     console = console or Console()
-    work, wafer, plan = report["workload"], report["wafer"], report["plan"]
-    name, model = escape(wafer["name"]), escape(work["model"])
+    work, plan = report["workload"], report["plan"]
     console.print(
-        f"[bold]{name}[/bold], {wafer['grid']['rows']} x {wafer['grid']['cols']} dies, "
-        f"{model}, {work['global_batch']:,} sequences of {work['seq_len']:,} tokens"
+        f"[bold]{escape(report['wafer']['name'])}[/bold], {_devices(report)}, "
+        f"{escape(work['model'])}, {work['global_batch']:,} sequences of "
+        f"{work['seq_len']:,} tokens"
     )
     console.print(figures_table(_figures(report, plan)))
     console.print(parts_table({"seconds": report["time_s"], "energy J": report["energy_j"]}))
-    console.print(parts_table({"area mm2": report["area_mm2"]}))
+    if report["area_mm2"]:
+        console.print(parts_table({"area mm2": report["area_mm2"]}))
     console.print(f"bound by [bold]{report['bound']}[/bold]")
+
+
+def _devices(report: dict[str, Any]) -> str:
+    grid = report["wafer"].get("grid")
+    if grid:
+        return f"{grid['rows']} x {grid['cols']} dies"
+    return f"{report['metrics']['devices']:,} GPUs"
+
+
+def _plan(plan: dict[str, Any]) -> str:
+    degrees = f"TP {plan['tp']} ({' x '.join(map(str, plan['tp_shape']))}), PP {plan['pp']}, DP "
+    degrees += f"{plan['dp']}, microbatch {plan['microbatch']}"
+    more = [f"{name.upper()} {plan[name]}" for name in ("cp", "ep") if plan[name] > 1]
+    if plan["schedule"] != "1f1b":
+        more.append(plan["schedule"])
+    if plan["virtual_stages"] > 1:
+        more.append(f"{plan['virtual_stages']} chunks a stage")
+    more.append(f"recompute {plan['recompute'][0]}")
+    more.append(f"{'with' if plan['sp'] else 'no'} sequence parallelism, ZeRO-{plan['zero']}")
+    return ", ".join([degrees, *more])
 
 
 def _figures(report: dict[str, Any], plan: dict[str, Any]) -> dict[str, str]:
     metrics, plans = report["metrics"], report["plans"]
-    shape = " x ".join(map(str, plan["tp_shape"]))
     used, capacity = metrics["memory_per_die_bytes"], metrics["memory_capacity_bytes"]
-    return {
-        "plan": (
-            f"TP {plan['tp']} ({shape}), PP {plan['pp']}, DP {plan['dp']}, microbatch "
-            f"{plan['microbatch']}, recompute {plan['recompute'][0]}, "
-            f"{'with' if plan['sp'] else 'no'} sequence parallelism, ZeRO-{plan['zero']}"
-        ),
+    figures = {
+        "plan": _plan(plan),
         "chosen from": f"{plans['feasible']:,} that fit, of {plans['legal']:,} legal plans",
         "iteration": show(metrics["iteration_s"], "s"),
         "throughput": f"{metrics['tokens_per_s']:,.0f} tokens/s",
         "per die": show(metrics["flops_per_s_per_die"], "FLOP/s"),
         "MFU / HFU": f"{metrics['mfu']:.1%} / {metrics['hfu']:.1%}",
         "memory, fullest die": f"{show(used, 'B')} of {show(capacity, 'B')}",
-        "DRAM in use, whole wafer": f"{metrics['dram_utilization']:.1%}",
+        "DRAM in use, whole machine": f"{metrics['dram_utilization']:.1%}",
         "energy": f"{metrics['energy_per_token_j']:.4g} J a token",
         "power": show(metrics["power_w"], "W"),
+    }
+    return figures | (_silicon(metrics) if report["area_mm2"] else {})
+
+
+def _silicon(metrics: dict[str, Any]) -> dict[str, str]:
+    return {
         "area": f"{metrics['area_mm2']:,.0f} mm2",
         "price of dies and DRAM": f"{metrics['wafer_cost_usd']:,.0f} USD",
         "die yield": f"{metrics['yield']:.1%}",

@@ -36,7 +36,7 @@ class LayerColumns:
     expert_params: Column
     embedding: Cost
     head: Cost
-    head_saved_bytes: Column
+    head_bytes: Column
     boundary_bytes: Column
     embedding_comm: Cost
     """The all-reduce that joins the lookups of a split embedding table."""
@@ -52,9 +52,7 @@ class LayerColumns:
         return self.forward.time_s + self.recompute.time_s + self.backward.time_s + self.comm_s
 
 
-def layer_columns(
-    machine: Machine, model: Model, training: Training, plans: Plans
-) -> LayerColumns:
+def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:
     """Evaluate what differs between slices once, and give each plan its row."""
     first, index = _distinct(plans)
     own = plans.take(first)
@@ -95,7 +93,7 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
         expert_params=_row(layer.expert_params, index),
         embedding=_rows(slices.embedding, index),
         head=_rows(slices.head, index),
-        head_saved_bytes=_row(slices.head_saved_bytes, index),
+        head_bytes=_row(slices.head_bytes, index),
         boundary_bytes=_row(slices.boundary_bytes, index),
         embedding_comm=_rows(slices.embedding_comm, index),
     )

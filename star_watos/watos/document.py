@@ -25,7 +25,6 @@ def document(result: Simulation) -> dict[str, Any]:
     used = mean / (machine.n_devices * machine.memory_bytes)
     own: dict[str, Any] = {"memory_capacity_bytes": machine.memory_bytes}
     own |= dict.fromkeys(("area_mm2", "wafer_cost_usd", "yield"))
-    is_wafer = isinstance(hardware, Wafer)
     return {
         "schema": "watos-simulate/1",
         "wafer": hardware.model_dump(mode="json"),
@@ -65,9 +64,7 @@ def plan_row(result: Simulation) -> dict[str, Any]:
     }
 
 
-def _places(
-    result: Simulation, shape: tuple[int, int], pp: int, replicas: int
-) -> list[list[int]]:
+def _places(result: Simulation, shape: tuple[int, int], pp: int, replicas: int) -> list[list[int]]:
     """Return row and column of each stage's first die, or node and place of its first GPU."""
     if isinstance(result.hardware, Wafer):
         return [list(p) for p in stage_places(result.hardware.grid, shape, pp, replicas)]

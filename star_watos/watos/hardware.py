@@ -25,8 +25,9 @@ def load_hardware(name: str, overrides: Sequence[str] = ()) -> Hardware:
     """
     path = locate(name, WAFERS, CLUSTERS)
     data = read(path).data
-    is_cluster = isinstance(data, dict) and "network" in data
-    return load(Cluster if is_cluster else Wafer, str(path), WAFERS, overrides)
+    if isinstance(data, dict) and "network" in data:
+        return load(Cluster, str(path), CLUSTERS, overrides)
+    return load(Wafer, str(path), WAFERS, overrides)
 
 
 def machine_of(hardware: Hardware, training: Training, devices: int | None = None) -> Machine:

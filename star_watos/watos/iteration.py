@@ -81,7 +81,9 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
 def _largest(stages: list[tuple[NDArray[np.bool_], Params]]) -> Params:
     """Return the parameters of the stage that has most."""
     dense = np.stack([exists * p.dense for exists, p in stages])
-    experts = np.stack([np.broadcast_to(exists * p.experts, dense[0].shape) for exists, p in stages])
+    experts = np.stack(
+        [np.broadcast_to(exists * p.experts, dense[0].shape) for exists, p in stages]
+    )
     place = (dense + experts).argmax(axis=0)[None]
     return Params(*(np.take_along_axis(kind, place, axis=0)[0] for kind in (dense, experts)))
 
@@ -96,7 +98,7 @@ def energy_j(
     params: Params,
     iteration_s: Column,
 ) -> dict[str, Column]:
-    """Joules of one iteration: devices at work, links, optimizer, and what does not depend on it."""
+    """Joules of one iteration: devices at work, links, optimizer, and what runs anyway."""
     work = (layer.forward + layer.recompute + layer.backward).energy_j * model.n_layers
     ends = layer.embedding.energy_j + layer.head.energy_j
     times = plans.tp * plans.replicas * n_microbatches
@@ -112,9 +114,7 @@ def energy_j(
     }
 
 
-def _bound(
-    machine: Machine, layer: LayerColumns, time_s: dict[str, Column]
-) -> NDArray[np.object_]:
+def _bound(machine: Machine, layer: LayerColumns, time_s: dict[str, Column]) -> NDArray[np.object_]:
     """Return the largest cause; work counts as DRAM's where its bytes take longer than its FLOPs.
 
     Time spent computing again is what a lack of memory costs.

@@ -50,9 +50,13 @@ def folded(measured: Table, m: Column, n: Column, k: Column) -> Product:
     low, high = np.minimum(m, n), np.maximum(m, n)
     wide = np.maximum(high, np.exp(measured.axes[1][0]))
     m_there = low * high / wide
-    inside = [measured.within(axis, x) for axis, x in enumerate((m_there, wide, k))]
     outside = measured.outside(1, high) | measured.outside(2, k) | measured.outside(0, m_there)
-    return Product(*inside, outside)
+    return Product(
+        m=measured.within(0, m_there),
+        n=measured.within(1, wide),
+        k=measured.within(2, k),
+        outside=outside,
+    )
 
 
 def gemm_s(cluster: Cluster, batch: Column, m: Column, n: Column, k: Column) -> Column:
@@ -126,9 +130,9 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
     if is_unfused(op):
         return _unfused_s(cluster, op, op.forward_flops, 1.0)
     if op.kind is Kind.ATTENTION:
-        return op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
-    moved = op.input_bytes + op.output_bytes
-    return moved / _stream_bytes_per_s(cluster, op)
+        flash_s: Column = op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
+        return flash_s
+    return (op.input_bytes + op.output_bytes) / _stream_bytes_per_s(cluster, op)
 
 
 def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
@@ -142,7 +146,8 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
     if is_unfused(op):
         return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
     if op.kind is Kind.ATTENTION:
-        return op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]
+        flash_s: Column = op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]
+        return flash_s
     return VECTOR_BACKWARD * forward_s(cluster, op)
 
 

@@ -6,7 +6,7 @@ few hundred columns only.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,8 @@ class Pass:
     saved_bytes: tuple[Column, ...]
     """Kept from forward to backward."""
     working_bytes: tuple[Column, ...]
-    """Made again and held while one layer goes backward."""
+    """Held while one layer goes backward: what is made again, and the largest operator's gradients.
+    """
     params: Column
     """Parameters of one layer on one device."""
     expert_params: Column
@@ -68,7 +69,8 @@ class Slice:
     """Forward and backward of the embedding."""
     head: Cost
     """Forward and backward of final norm, logits and loss."""
-    head_saved_bytes: Column
+    head_bytes: Column
+    """Held while the head goes backward: what it saved, and the gradients of the logits."""
     boundary_bytes: Column
     """Activations that one device hands to the next stage."""
     kv_bytes: Column
@@ -128,6 +130,7 @@ def _layer(
     gemms = [op for op in ops if op.kind is Kind.GEMM]
     saved = sum(op.saved_bytes for op in ops)
     selective = sum(op.selective_bytes for op in ops)
+    passing = _passing_bytes(ops)
     forward = (
         _forward(machine, ops, lambda op: op.saved_bytes),
         _forward(machine, ops, lambda op: op.selective_bytes),
@@ -142,7 +145,7 @@ def _layer(
         backward=backward.paced,
         weights_s=WEIGHTS_SHARE * _backward(machine, gemms, training.gradient_bytes).device.time_s,
         saved_bytes=(saved, selective, layer_input_bytes(model, shape)),
-        working_bytes=(0.0, saved - selective, saved),
+        working_bytes=(passing, saved - selective + passing, saved + passing),
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
         comm=tuple(
@@ -151,6 +154,20 @@ def _layer(
         ),
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
     )
+
+
+def _passing_bytes(ops: Iterable[Op]) -> Column:
+    """Gradients of inputs and outputs of the operator that has most.
+
+    Unfused attention has those of its squares of scores, as many as it saves.
+    """
+    sizes = [
+        op.saved_bytes - op.kept_bytes
+        if op.kind is Kind.ATTENTION and op.recomputed
+        else op.input_bytes + op.output_bytes
+        for op in ops
+    ]
+    return _largest(sizes)
 
 
 def _beside(work: Work, other: Work) -> Cost:
@@ -188,20 +205,39 @@ def _comm(
 def _mean(passes: list[tuple[Pass, float]]) -> Pass:
     """Return the mean layer of several kinds, each with its share; the largest working set."""
 
-    def mean(parts: list[tuple[object, float]]) -> object:
-        first = parts[0][0]
-        if isinstance(first, tuple):
-            return tuple(mean([(v[i], w) for v, w in parts]) for i in range(len(first)))  # type: ignore[index]
-        if isinstance(first, Cost):
-            return _sum(cost.times(w) for cost, w in parts)  # type: ignore[attr-defined]
-        return sum(value * w for value, w in parts)  # type: ignore[operator]
+    def cost(pick: Callable[[Pass], Cost]) -> Cost:
+        return _sum(pick(p).times(share) for p, share in passes)
 
-    means = {f.name: mean([(getattr(p, f.name), w) for p, w in passes]) for f in fields(Pass)}
-    largest = tuple(
-        np.max(np.stack(np.broadcast_arrays(*(p.working_bytes[i] for p, _ in passes))), axis=0)
-        for i in range(3)
+    def costs(pick: Callable[[Pass], tuple[Cost, ...]]) -> tuple[Cost, ...]:
+        parts = [[c.times(share) for c in pick(p)] for p, share in passes]
+        return tuple(_sum(policy) for policy in zip(*parts, strict=True))
+
+    def column(pick: Callable[[Pass], Column]) -> Column:
+        nothing: Column = 0.0
+        return sum((pick(p) * share for p, share in passes), nothing)
+
+    def columns(pick: Callable[[Pass], tuple[Column, ...]]) -> tuple[Column, ...]:
+        parts = [[c * share for c in pick(p)] for p, share in passes]
+        return tuple(sum(policy) for policy in zip(*parts, strict=True))
+
+    sizes = zip(*(p.working_bytes for p, _ in passes), strict=True)
+    return Pass(
+        forward=costs(lambda p: p.forward),
+        recompute=costs(lambda p: p.recompute),
+        backward=cost(lambda p: p.backward),
+        weights_s=column(lambda p: p.weights_s),
+        saved_bytes=columns(lambda p: p.saved_bytes),
+        working_bytes=tuple(_largest(policy) for policy in sizes),
+        params=column(lambda p: p.params),
+        expert_params=column(lambda p: p.expert_params),
+        comm=costs(lambda p: p.comm),
+        routed_bytes=column(lambda p: p.routed_bytes),
     )
-    return Pass(**means | {"working_bytes": largest})  # type: ignore[arg-type]
+
+
+def _largest(columns: Iterable[Column]) -> Column:
+    largest: Column = np.max(np.stack(np.broadcast_arrays(*columns)), axis=0)
+    return largest
 
 
 def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
@@ -235,7 +271,7 @@ def slice_of(
         layer=kinds[0][0] if len(kinds) == 1 else _mean(kinds),
         embedding=_ends(machine, training, embedding_ops(model, shape)),
         head=_ends(machine, training, head),
-        head_saved_bytes=sum(op.saved_bytes for op in head),
+        head_bytes=sum(op.saved_bytes for op in head) + _passing_bytes(head[:-1]),
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
         embedding_comm=all_reduce,

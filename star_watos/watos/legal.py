@@ -16,6 +16,9 @@ MAX_SHAPES = 500_000
 """Splits that are compared at once; with their options they take up to 5 GB."""
 
 
+_SHAPE = ("tp_rows", "tp_cols", "pp", "dp", "cp", "microbatch")
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What plans may differ in beside their degrees; every combination that makes sense is tried.
@@ -82,9 +85,7 @@ def shares(model: Model, tp: int) -> bool:
     return model.n_heads % tp == 0 and model.d_ff % tp == 0
 
 
-def legal_plans(
-    model: Model, grid: Grid, global_batch: int, choices: Choices = Choices()
-) -> Plans:
+def legal_plans(model: Model, grid: Grid, global_batch: int, choices: Choices = Choices()) -> Plans:
     """Return every plan that fits the mesh and divides the batch.
 
     The TP rectangle tiles the grid; dp cp pp rectangles are used, pp at most the layers; dp divides
@@ -115,14 +116,14 @@ def _plans(
         count += len(block)
         if count > MAX_SHAPES:
             raise _too_many(sum(r.slots for r in rectangles[:1]), batch)
-    shapes = np.concatenate(blocks or [np.zeros((0, 6))]).astype(np.int64)
+    shapes = np.concatenate(blocks or [np.zeros((0, 6), dtype=np.int64)]).astype(np.int64)
     return _with_options(model, shapes, batch, choices)
 
 
 def _blocks(
     model: Model, rectangles: list[Rectangle], batch: int, cps: tuple[int, ...], *, exact: bool
 ) -> Iterator[Ints]:
-    """Yield rows (tp_rows, tp_cols, pp, dp, cp, microbatch)."""
+    """Yield rows of the columns `_SHAPE`."""
     for group, cp in product(rectangles, cps):
         slots = group.slots // cp
         for dp in divisors(batch)[divisors(batch) <= slots]:
@@ -163,8 +164,7 @@ def _with_options(model: Model, shapes: Ints, batch: int, choices: Choices) -> P
     rows = np.repeat(shapes, len(options), axis=0)
     choice = np.tile(options, (len(shapes), 1))
     columns = np.concatenate([rows, choice], axis=1)
-    order = ("tp_rows", "tp_cols", "pp", "dp", "cp", "microbatch")
-    order += ("ep", "recompute", "sp", "zero", "schedule", "virtual_stages")
+    order = [*_SHAPE, "ep", "recompute", "sp", "zero", "schedule", "virtual_stages"]
     named = {f.name: np.ascontiguousarray(columns[:, order.index(f.name)]) for f in fields(Plans)}
     plans = Plans(**named)
     return plans.take(_makes_sense(model, plans, batch))

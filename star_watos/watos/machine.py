@@ -52,7 +52,7 @@ class Machine(Protocol):
         """Cost of both gradients of `op`, those of weights in `gradient_bytes` each."""
         ...
 
-    def launch_s(self, op: Op) -> tuple[float, float]:
+    def launch_s(self, op: Op) -> tuple[Column, Column]:
         """Seconds of the host to start the forward and the backward of `op`, beside the device."""
         ...
 

@@ -129,7 +129,8 @@ def memory_bytes(
     stage: StageKind,
     params: Params,
 ) -> Column:
-    """Bytes on a device: states, activations in flight, one layer's working set, logits."""
+    """Bytes on a device: states, activations in flight, working set of a layer or the head."""
     kept = in_flight(plans, n_microbatches, stage) * stage.layers * layer.saved_bytes
-    held = state_bytes(params, plans, layer, training) + kept + layer.working_bytes
-    return stage.exists * (held + stage.has_head * layer.head_saved_bytes)
+    working = np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes)
+    held: Column = state_bytes(params, plans, layer, training) + kept + working
+    return stage.exists * held

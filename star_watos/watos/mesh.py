@@ -57,7 +57,7 @@ class Mesh:
         """Cost of both gradients."""
         return operator.backward(self.wafer, op, gradient_bytes)
 
-    def launch_s(self, op: Op) -> tuple[float, float]:  # noqa: ARG002 (the protocol's)
+    def launch_s(self, op: Op) -> tuple[Column, Column]:  # noqa: ARG002 (the protocol's)
         """Nothing: the start of an operator is in its time, for the cores wait for it."""
         return 0.0, 0.0
 

@@ -1,6 +1,6 @@
 """One machine, one workload: the best plan that is legal and fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yiel
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
+
+BEYOND_USUAL = ("schedule", "virtual_stages", "zero", "cp", "ep")
+"""Choices that are tried only where they are asked for, all or some of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,7 @@ def simulate(
     columns = (total(result.energy_j), result.iteration_s, np.logical_not(fits))
     best = plans.take(np.lexsort([np.asarray(column) for column in columns])[:1])
     chosen = evaluate(machine, model, training, best)
-    return Simulation(
-        hardware, machine, model, training, chosen, len(plans), int(fits.sum())
-    )
+    return Simulation(hardware, machine, model, training, chosen, len(plans), int(fits.sum()))
 
 
 def _legal(
@@ -109,13 +110,10 @@ def _legal(
 def _choices(wanted: dict[str, int]) -> Choices:
     """Return what plans may differ in: the usual, and what is asked for beside."""
     usual = Choices()
-    asked = {n: (wanted[n],) for n in ("schedule", "cp", "ep", "virtual_stages") if n in wanted}
-    if "virtual_stages" in asked and wanted["virtual_stages"] > 1:
-        asked.setdefault("schedule", (Schedule.INTERLEAVED,))
-    if wanted.get("zero", 0) > max(usual.zero):
-        asked["zero"] = (wanted["zero"],)
-    fields = {n: asked.get(n, getattr(usual, n)) for n in Choices.__slots__}
-    return Choices(**fields)
+    asked = {name: (wanted[name],) for name in Choices.__slots__ if name in wanted}
+    if wanted.get("virtual_stages", 1) > 1:
+        asked.setdefault("schedule", (int(Schedule.INTERLEAVED),))
+    return replace(usual, **{name: asked[name] for name in BEYOND_USUAL if name in asked})
 
 
 def matching(plans: Plans, wanted: dict[str, int]) -> Plans:

@@ -68,7 +68,7 @@ class Switched:
         moved = 2 * (op.input_bytes + op.output_bytes) + 3 * op.weight_bytes
         return Cost(time_s=seconds, ops=op.backward_flops, dram_bytes=moved)
 
-    def launch_s(self, op: Op) -> tuple[float, float]:
+    def launch_s(self, op: Op) -> tuple[Column, Column]:
         """Seconds of the host to start its kernels."""
         return launch_s(self.cluster, op)
 

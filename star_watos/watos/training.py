@@ -48,9 +48,7 @@ class Training(Spec):
 
     @property
     def optimizer_traffic_bytes(self) -> float:
-        """Bytes a parameter of an Adam step: it reads gradient, master and moments, and writes
-        master, moments and weight.
-        """
+        """Bytes a parameter of an Adam step: reads it and its gradient, writes it and its weight."""
         return self.gradient_bytes + 2 * OPTIMIZER_BYTES + WEIGHT_BYTES
 
     @property

@@ -33,6 +33,8 @@ class Prediction:
     iter_time_s: float
     memory_gib: float
     tflops_per_gpu: float
+    hardware_flops: float
+    """Of one iteration of all devices, recomputation counted."""
     time_s: dict[str, float]
     """Exposed seconds by cause; they sum to the iteration."""
     fits: bool
@@ -161,6 +163,7 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
                 / run.devices
                 / 1e12
             ),
+            hardware_flops=float(_floats(result.hardware_flops, len(runs))[i]),
             time_s={name: float(column[i]) for name, column in terms.items()},
             fits=bool(memory[i] <= machine.memory_bytes),
             bound=result.bound[i].value,

@@ -3,10 +3,9 @@
 import csv
 from pathlib import Path
 
-from star_watos.errors import InputError, Mark, Problem
-from star_watos.spec import Document, is_file, validate
+from star_watos.errors import InputError, Mark, Problem, nearest
+from star_watos.spec import Document, KeyPath, is_file, validate
 from star_watos.spec.document import scalar
-from star_watos.errors import nearest
 from star_watos.validate.runs.row import Run
 
 _FOLDER = Path(__file__).with_name("tables")
@@ -83,8 +82,9 @@ def _run(header: list[str], cells: list[str], shown: str, line: int) -> Run:
     }
     texts = {"device", "model", "name", "source"}
     data = {n: cell if n in texts else scalar(cell) for n, (cell, _) in given.items()}
-    marks = {(n,): Mark(shown, line, place) for n, (_, place) in given.items()}
-    run = validate(Run, Document(data, {(): Mark(shown, line, 1)} | marks))
+    marks: dict[KeyPath, Mark] = {(): Mark(shown, line, 1)}
+    marks |= {(n,): Mark(shown, line, place) for n, (_, place) in given.items()}
+    run = validate(Run, Document(data, marks))
     wrong = [
         Problem(marks.get((column,), Mark(shown, line, 1)), column, text)
         for column, text in run.problems()
