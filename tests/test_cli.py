@@ -222,7 +222,7 @@ def test_watos_simulate_prints_one_json_document(run):
     assert set(document["metrics"]) >= WATOS_METRICS
     assert set(document["plan"]) >= PLAN
     assert len(document["plan"]["recompute"]) == document["plan"]["pp"] == len(document["stages"])
-    assert set(document["time_s"]) == {
+    assert set(document["time_s"]) >= {
         "compute",
         "recompute",
         "tp_comm",

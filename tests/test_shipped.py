@@ -17,13 +17,13 @@ from star_watos.technology.core import CoreTechnology
 from star_watos.technology.wafer import WaferTechnology
 from star_watos.validate.cores import core_comparisons
 from star_watos.validate.wafers import wafer_comparisons
-from star_watos.watos import Wafer
+from star_watos.watos import Cluster, Wafer
 
 SWEEPS = names("sweeps")
 SCHEMAS = root() / "docs" / "schema"
 KINDS = {
     "star": (star, ("core", "sweep", "sparsity", "technology", "accelerator")),
-    "watos": (watos, ("wafer", "sweep", "technology")),
+    "watos": (watos, ("wafer", "cluster", "sweep", "technology")),
 }
 
 
@@ -41,6 +41,11 @@ def test_cores_load(name):
 @pytest.mark.parametrize("name", names("configs/wafers"))
 def test_wafers_load(name):
     assert load(Wafer, name, "configs/wafers").name == name
+
+
+@pytest.mark.parametrize("name", names("configs/clusters"))
+def test_clusters_load(name):
+    assert load(Cluster, name, "configs/clusters").name == name
 
 
 @pytest.mark.parametrize("name", names("configs/sparsity"))

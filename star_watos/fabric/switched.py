@@ -31,7 +31,8 @@ def members_per_node(switches: Switches, n: Column, stride: Column) -> Column:
     >>> members_per_node(Switches(8, 1.0, 0.0, 1.0, 0.0), n=np.array([2, 4, 16]), stride=4)
     array([2, 2, 2])
     """
-    return np.minimum(n, np.maximum(switches.gpus_per_node // np.asarray(stride), 1))
+    members: Column = np.minimum(n, np.maximum(switches.gpus_per_node // np.asarray(stride), 1))
+    return members
 
 
 def ring_s(switches: Switches, n: Column, stride: Column, n_bytes: Column) -> Column:

@@ -17,8 +17,8 @@ from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
 
-BEYOND_USUAL = ("schedule", "virtual_stages", "zero", "cp", "ep")
-"""Choices that are tried only where they are asked for, all or some of their values."""
+BEYOND_USUAL = ("schedule", "virtual_stages", "cp", "ep")
+"""Choices that are tried only where they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,9 @@ def _choices(wanted: dict[str, int]) -> Choices:
     asked = {name: (wanted[name],) for name in Choices.__slots__ if name in wanted}
     if wanted.get("virtual_stages", 1) > 1:
         asked.setdefault("schedule", (int(Schedule.INTERLEAVED),))
-    return replace(usual, **{name: asked[name] for name in BEYOND_USUAL if name in asked})
+    beyond = {name: asked[name] for name in BEYOND_USUAL if name in asked}
+    zero = (*usual.zero, *(z for z in asked.get("zero", ()) if z not in usual.zero))
+    return replace(usual, zero=zero, **beyond)
 
 
 def matching(plans: Plans, wanted: dict[str, int]) -> Plans:

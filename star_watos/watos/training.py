@@ -48,7 +48,7 @@ class Training(Spec):
 
     @property
     def optimizer_traffic_bytes(self) -> float:
-        """Bytes a parameter of an Adam step: reads it and its gradient, writes it and its weight."""
+        """Bytes a parameter of an Adam step: gradient and states in, states and weight out."""
         return self.gradient_bytes + 2 * OPTIMIZER_BYTES + WEIGHT_BYTES
 
     @property
