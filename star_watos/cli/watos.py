@@ -68,6 +68,11 @@ def simulate(
     if isinstance(result, Overflow):
         common.does_not_fit(result)
     report = document(result)
+    if report["outside_table"]:
+        names = ", ".join(report["outside_table"])
+        common.note(
+            f"products outside of the measured table, taken as its nearest entries: {names}"
+        )
     if as_json:
         common.print_json(report)
     else:

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
-from star_watos.watos.layer import Slice, microbatch_of, slice_of
+from star_watos.watos.layer import Slice, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Ints, Plans, Recompute
 from star_watos.watos.training import Training
-from star_watos.workload import Model
+from star_watos.workload import Microbatch, Model
 
 Index = NDArray[np.intp]
 
@@ -56,13 +56,24 @@ def layer_columns(machine: Machine, model: Model, training: Training, plans: Pla
     """Evaluate what differs between slices once, and give each plan its row."""
     first, index = _distinct(plans)
     own = plans.take(first)
-    rows, cols, cp, ep, microbatch = (
-        getattr(own, name).astype(np.float64)
-        for name in ("tp_rows", "tp_cols", "cp", "ep", "microbatch")
-    )
-    shape = microbatch_of(training, rows * cols, microbatch, own.sp == 1, cp, ep)
-    slices = slice_of(machine, model, training, (rows, cols), shape)
+    tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
+    slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
     return _spread(machine, slices, plans, index)
+
+
+def microbatch_of(training: Training, plans: Plans) -> Microbatch:
+    """Return what one device gets of the sequences of a microbatch, which cp devices share."""
+    tp, cp, ep, microbatch = (
+        getattr(plans, name).astype(np.float64) for name in ("tp", "cp", "ep", "microbatch")
+    )
+    return Microbatch(
+        tokens=microbatch * float(training.seq_len) / cp,
+        seq_len=training.seq_len,
+        tp=tp,
+        sequence_parallel=plans.sp == 1,
+        attention=training.attention_kind,
+        ep=ep,
+    )
 
 
 def _distinct(plans: Plans) -> tuple[Index, Index]:

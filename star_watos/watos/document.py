@@ -7,6 +7,7 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.watos.memory import every_stage, memory_bytes, stage_params
+from star_watos.watos.outside import kernels_outside
 from star_watos.watos.placement import stage_places
 from star_watos.watos.plans import Recompute, Schedule
 from star_watos.watos.schedule import stage_times
@@ -38,8 +39,18 @@ def document(result: Simulation) -> dict[str, Any]:
         "energy_j": _floats(iteration.energy_j),
         "area_mm2": area_mm2(hardware) if isinstance(hardware, Wafer) else None,
         "stages": stages,
+        "outside_table": not_measured(result),
         "bound": iteration.bound[0].value,
     }
+
+
+def not_measured(result: Simulation) -> list[str]:
+    """Return the products of the plan that lie outside of the GPU's measured table."""
+    if isinstance(result.hardware, Wafer):
+        return []
+    plans = result.iteration.plans
+    found = kernels_outside(result.hardware, result.model, result.training, plans)
+    return [name for name, outside in found.items() if outside.any()]
 
 
 def _floats(columns: dict[str, Column]) -> dict[str, float]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
 from star_watos.watos.machine import Machine
@@ -275,23 +274,4 @@ def slice_of(
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
         embedding_comm=all_reduce,
-    )
-
-
-def microbatch_of(
-    training: Training,
-    tp: Column,
-    microbatch: Column,
-    sequence_parallel: NDArray[np.bool_],
-    cp: Column,
-    ep: Column,
-) -> Microbatch:
-    """Return what one device gets of `microbatch` sequences that cp devices share."""
-    return Microbatch(
-        tokens=microbatch * float(training.seq_len) / cp,
-        seq_len=training.seq_len,
-        tp=tp,
-        sequence_parallel=sequence_parallel,
-        attention=training.attention_kind,
-        ep=ep,
     )

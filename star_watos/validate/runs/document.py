@@ -35,6 +35,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         **{f"error_pct_{column}": errors[column] for column in MEASURED},
         "predicted_fits": prediction.fits,
         "bound": prediction.bound,
+        "outside_table": " ".join(prediction.outside_table),
         **{f"{name}_s": seconds for name, seconds in prediction.time_s.items()},
     }
 

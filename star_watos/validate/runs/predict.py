@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from star_watos.errors import InputError
 from star_watos.validate.runs.row import MEASURED, Run
 from star_watos.watos import (
+    Cluster,
+    Hardware,
     Plans,
     Recompute,
     Schedule,
@@ -19,6 +21,7 @@ from star_watos.watos import (
     machine_of,
     plans_of,
 )
+from star_watos.watos.outside import kernels_outside
 from star_watos.workload import Model, Moe, Norm, load_model
 
 SCHEDULES = {schedule.label: schedule for schedule in Schedule}
@@ -40,6 +43,8 @@ class Prediction:
     fits: bool
     """Whether it is predicted to fit the device's memory."""
     bound: str
+    outside_table: tuple[str, ...]
+    """Products whose time is that of the nearest entry of the device's measured table."""
 
     def error_pct(self, column: str) -> float | None:
         """Prediction over measurement, less one, in percent; None where nothing was measured."""
@@ -142,11 +147,14 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
         attention=first.attention,
         overlap=bool(first.overlap),
     )
-    machine = machine_of(load_hardware(first.device), training, first.devices)
+    hardware = load_hardware(first.device)
+    machine = machine_of(hardware, training, first.devices)
     if machine.n_devices < first.devices:
         text = f"has {machine.n_devices:,} devices, the run {first.devices:,}"
         raise InputError.of(first.device, text)
-    result = evaluate(machine, model, training, plans_from(runs))
+    plans = plans_from(runs)
+    result = evaluate(machine, model, training, plans)
+    outside = _outside(hardware, model, training, plans)
     iteration_s = _floats(result.iteration_s, len(runs))
     flops = {"model": result.model_flops, "hardware": result.hardware_flops}
     memory = _floats(result.memory_bytes, len(runs))
@@ -167,9 +175,17 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
             time_s={name: float(column[i]) for name, column in terms.items()},
             fits=bool(memory[i] <= machine.memory_bytes),
             bound=result.bound[i].value,
+            outside_table=tuple(name for name, rows in outside.items() if rows[i]),
         )
         for i, run in enumerate(runs)
     ]
+
+
+def _outside(
+    hardware: Hardware, model: Model, training: Training, plans: Plans
+) -> dict[str, NDArray[np.bool_]]:
+    is_cluster = isinstance(hardware, Cluster)
+    return kernels_outside(hardware, model, training, plans) if is_cluster else {}
 
 
 def _floats(column: Any, n: int) -> NDArray[np.float64]:  # noqa: ANN401 (a column)
