@@ -184,8 +184,9 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
 def _outside(
     hardware: Hardware, model: Model, training: Training, plans: Plans
 ) -> dict[str, NDArray[np.bool_]]:
-    is_cluster = isinstance(hardware, Cluster)
-    return kernels_outside(hardware, model, training, plans) if is_cluster else {}
+    if isinstance(hardware, Cluster):
+        return kernels_outside(hardware, model, training, plans)
+    return {}
 
 
 def _floats(column: Any, n: int) -> NDArray[np.float64]:  # noqa: ANN401 (a column)
