@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from star_watos.spec import load
 from star_watos.watos import Mesh, Training, Wafer, evaluate, legal_plans
-from star_watos.watos.memory import every_stage
+from star_watos.watos.stages import every_stage
 
 WAFER = load(Wafer, "watos_config3", "configs/wafers")
 

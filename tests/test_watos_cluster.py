@@ -22,8 +22,9 @@ from star_watos.watos import (
 )
 from star_watos.watos.columns import layer_columns
 from star_watos.watos.kernels import flash_flops_per_s, gemm_s
-from star_watos.watos.memory import every_stage, in_flight
+from star_watos.watos.memory import in_flight
 from star_watos.watos.outside import kernels_outside
+from star_watos.watos.stages import every_stage
 from star_watos.workload import load_model
 
 A100 = load_hardware("dgx_a100")

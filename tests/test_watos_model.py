@@ -26,8 +26,8 @@ from star_watos.watos import (
     wafer_overflow,
 )
 from star_watos.watos.columns import layer_columns
-from star_watos.watos.memory import every_stage, stage_kinds
 from star_watos.watos.placement import stage_places
+from star_watos.watos.stages import every_stage, stage_kinds
 
 WAFER = load(Wafer, "watos_config3", "configs/wafers")
 TRAINING = Training(model="llama2_7b", seq_len=2048, global_batch=64)

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.watos.memory import every_stage, memory_bytes, stage_params
+from star_watos.watos.memory import memory_bytes
 from star_watos.watos.outside import kernels_outside
 from star_watos.watos.placement import stage_places
 from star_watos.watos.plans import Recompute, Schedule
 from star_watos.watos.schedule import stage_times
 from star_watos.watos.silicon import area_mm2
 from star_watos.watos.simulate import Simulation, metrics, wafer_metrics
+from star_watos.watos.stages import every_stage, stage_params
 from star_watos.watos.wafer import Wafer
 
 

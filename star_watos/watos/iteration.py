@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from star_watos.cost import Bound, Column, largest
 from star_watos.watos.columns import LayerColumns, layer_columns
 from star_watos.watos.machine import Machine
-from star_watos.watos.memory import Params, memory_bytes, stage_kinds, stage_params
+from star_watos.watos.memory import memory_bytes
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.schedule import exposed_s
+from star_watos.watos.stages import Params, largest_stage, stage_kinds, stage_params
 from star_watos.watos.training import Training
 from star_watos.workload import Model
 
@@ -58,7 +59,8 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         memory_bytes(training, plans, layer, n_microbatches, s, p)
         for s, p in zip(stages, each, strict=True)
     ]
-    params = _largest([(s.exists, p) for s, p in zip(stages, each, strict=True)])
+    fullest = largest_stage(stages, [params.all for params in each])
+    params = stage_params(model, fullest, plans.tp, layer)
     time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, params)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     done = (layer.forward + layer.recompute + layer.backward).ops
@@ -76,16 +78,6 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         ),
         bound=_bound(machine, layer, time_s),
     )
-
-
-def _largest(stages: list[tuple[NDArray[np.bool_], Params]]) -> Params:
-    """Return the parameters of the stage that has most."""
-    dense = np.stack([exists * p.dense for exists, p in stages])
-    experts = np.stack(
-        [np.broadcast_to(exists * p.experts, dense[0].shape) for exists, p in stages]
-    )
-    place = (dense + experts).argmax(axis=0)[None]
-    return Params(*(np.take_along_axis(kind, place, axis=0)[0] for kind in (dense, experts)))
 
 
 def energy_j(

@@ -17,8 +17,8 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
 from star_watos.watos.machine import Machine
-from star_watos.watos.memory import Params, StageKind, stage_kinds
 from star_watos.watos.plans import Ints, Plans, Schedule
+from star_watos.watos.stages import Params, StageKind, largest_stage, stage_kinds
 from star_watos.watos.training import WEIGHT_BYTES, Training
 from star_watos.workload import Model
 
@@ -106,17 +106,13 @@ def exposed_s(
 
 def slowest_stage(model: Model, plans: Plans, layer: LayerColumns) -> StageTimes:
     """Return what the slowest stage does for one microbatch."""
-    names = StageTimes.__slots__
-    rows = [
-        np.stack(np.broadcast_arrays(*(getattr(times, name) for name in names), plans.pp))
-        * stage.exists
-        for stage in stage_kinds(model, plans.pp)
-        for times in (stage_times(plans, layer, stage),)
+    ends = layer.embedding.time_s + embedding_comm_s(plans, layer)
+    stages = stage_kinds(model, plans.pp)
+    seconds = [
+        s.layers * layer.busy_s + s.has_embedding * ends + s.has_head * layer.head.time_s
+        for s in stages
     ]
-    terms = np.stack(rows)[:, :-1]  # [stage kind, term, plan]
-    slowest = sum(terms[:, i] for i in range(1, len(names)))
-    place = (terms[:, 0] + slowest).argmax(axis=0)
-    return StageTimes(*np.take_along_axis(terms, place[None, None, :], axis=0)[0])
+    return stage_times(plans, layer, largest_stage(stages, seconds))
 
 
 def bubble_s(model: Model, plans: Plans, layer: LayerColumns, slowest_s: Column) -> Column:
