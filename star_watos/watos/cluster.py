@@ -25,7 +25,13 @@ class Gemms(Spec):
     table: str | None = None
     """CSV of m, n, k and latency under the package's files; waves of tiles where there is none."""
     share: Share
-    """Share of the peak that large products reach."""
+    """Share of the peak that long products reach, which none exceeds for hours: short ones were
+    measured at clocks that power does not allow for long."""
+    weights_share: Share
+    """Rate of the gradient of weights over that of the forward product of the same size."""
+    adds_gradients: bool = False
+    """Whether that product adds to earlier microbatches' gradients as it writes; else a kernel of
+    its own does."""
     tile: Tile
     """Tile of a wave; used where there is no table."""
     fp8_speedup: Constant[Annotated[Real, Field(ge=1, le=8)]]
@@ -93,6 +99,9 @@ class Network(Spec):
     pipelined_tp: bool = False
     """Whether software cuts the collectives of sequence-parallel TP groups in pieces that travel
     beside the products (`--tp-comm-overlap` of Megatron-LM)."""
+    gathers_ahead: bool = True
+    """Whether weights that ZeRO-3 splits are gathered for the next layer while one goes backward
+    (`BACKWARD_PRE` of PyTorch's FSDP)."""
     all_reduce_table: str | None = None
     """CSV of n, size_bytes and time_us of all-reduces inside a node."""
 

@@ -4,7 +4,8 @@ A product takes what was measured for it, interpolated in m, n and k. What lies 
 is brought to its edge: fewer columns than the table has to as many tiles of the narrowest entry, a
 shorter inner dimension to the shortest one's rate, larger ones to the largest one's rate, for rates
 level off. `outside_table` says where that is done. A device without a table fills its
-multiprocessors with waves of tiles. No kernel is faster than its operands pass through memory.
+multiprocessors with waves of tiles. No product is faster than its operands pass through memory, or
+than long products are.
 """
 
 from dataclasses import dataclass
@@ -77,7 +78,10 @@ def gemm_s(cluster: Cluster, batch: Column, m: Column, n: Column, k: Column) -> 
         latency_s = 1e-3 * measured.at(place.m, place.n, place.k)[0]
         seconds = flops / (2.0 * place.m * place.n * place.k) * latency_s
     moved = ELEMENT_BYTES * (rows * k + batch * k * n + rows * n)
-    longest: Column = np.maximum(seconds, moved / cluster.streams.elementwise.value)
+    least = np.maximum(
+        moved / cluster.streams.elementwise.value, flops / sustained_flops_per_s(cluster)
+    )
+    longest: Column = np.maximum(seconds, least)
     return longest
 
 
@@ -86,8 +90,13 @@ def _tiled_flops_per_s(cluster: Cluster, m: Column, n: Column) -> Column:
     tile, sms = cluster.gemms.tile, cluster.gpu.multiprocessors
     tiles = np.ceil(np.minimum(m, n) / tile.rows) * np.ceil(np.maximum(m, n) / tile.cols)
     filled = (m * n) / (tile.rows * tile.cols) / (np.ceil(tiles / sms) * sms)
-    rate: Column = cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value * filled
+    rate: Column = sustained_flops_per_s(cluster) * filled
     return rate
+
+
+def sustained_flops_per_s(cluster: Cluster) -> float:
+    """FLOP/s that long products reach."""
+    return cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value
 
 
 def outside_table(cluster: Cluster, op: Op) -> NDArray[np.bool_]:
@@ -141,7 +150,8 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         data = gemm_s(cluster, op.batch, op.m, op.k, op.n)
         weights = gemm_s(cluster, op.batch, op.k, op.n, op.m)
         added = 2.0 * gradient_bytes * op.weight_bytes / ELEMENT_BYTES
-        seconds: Column = data + weights + added / cluster.streams.elementwise.value
+        added_s = 0.0 if cluster.gemms.adds_gradients else added / cluster.streams.elementwise.value
+        seconds: Column = data + weights / cluster.gemms.weights_share.value + added_s
         return seconds
     if is_unfused(op):
         return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
@@ -160,7 +170,7 @@ def loss_s(cluster: Cluster, op: Op) -> Column:
 
 def _unfused_s(cluster: Cluster, op: Op, flops: Column, passes: float) -> Column:
     """Seconds of products and softmax over the square of scores, and of dropout beside."""
-    products_s = flops / (cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value)
+    products_s = flops / sustained_flops_per_s(cluster)
     dropped = _dropout_bytes(op)
     moved = op.input_bytes + op.output_bytes - dropped
     longer = np.maximum(products_s, passes * moved / cluster.streams.unfused_attention.value)

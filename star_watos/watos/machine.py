@@ -66,6 +66,11 @@ class Machine(Protocol):
         """Whether collectives of sequence-parallel groups travel in pieces beside products."""
         ...
 
+    @property
+    def gathers_ahead(self) -> bool:
+        """Whether split weights are gathered for the next layer while one goes backward."""
+        ...
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce of `n_bytes` over the devices that share each matrix."""
         ...

@@ -71,6 +71,11 @@ class Mesh:
         """No: an operator of this model starts when its input is whole."""
         return False
 
+    @property
+    def gathers_ahead(self) -> bool:
+        """Yes: the links are idle then."""
+        return True
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over the dies of a rectangle."""
         byte_hops = all_reduce_byte_hops(tp_rows, tp_cols, n_bytes) / (tp_rows * tp_cols)

@@ -152,23 +152,27 @@ def replicas_exposed_s(
 
     Gradients are all-reduced once; with ZeRO they are reduce-scattered, with ZeRO-2 and 3 for every
     microbatch, and weights gathered: once after the step, or with ZeRO-3 forward and backward. What
-    travels backward hides behind backward passes, what travels forward behind forward passes. One
-    layer goes out or is waited for at a time, so at least that is exposed.
+    travels backward hides behind backward passes, unless weights are not gathered ahead there; what
+    travels forward behind forward passes. One layer goes out or is waited for at a time, so at
+    least that is exposed.
     """
     gradients, weights = training.gradient_bytes * params.all, WEIGHT_BYTES * params.all
     scatter = machine.replicas_ring_s(plans, gradients)
     gather = machine.replicas_ring_s(plans, weights)
     reduce = machine.replicas_all_reduce_s(plans, gradients)
     sharded = plans.zero == 3
-    backward = np.where(plans.zero > 0, scatter, reduce) + sharded * gather
+    again = sharded * gather
+    backward = np.where(plans.zero > 0, scatter, reduce)
     forward = np.where(plans.zero > 0, gather, 0.0)
     scatters = np.where(plans.zero >= 2, n_microbatches, 1)
     gathers = np.where(sharded, n_microbatches, 1)
     if not training.overlap:
-        whole = scatters * backward + gathers * forward
+        whole = scatters * backward + gathers * (forward + again)
         return np.where(plans.replicas > 1, whole, 0.0)
     layers = -(-model.n_layers // plans.pp)
     work_s = layers * (layer.backward.time_s + layer.recompute.time_s)
-    late = scatters * np.maximum(backward - work_s, backward / layers)
+    hidden = backward + again if machine.gathers_ahead else backward
+    waited = gathers * (again - again * machine.gathers_ahead)
+    late = scatters * np.maximum(hidden - work_s, hidden / layers) + waited
     early = gathers * np.maximum(forward - layers * layer.forward.time_s, forward / layers)
     return np.where(plans.replicas > 1, late + early, 0.0)

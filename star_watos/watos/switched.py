@@ -82,6 +82,11 @@ class Switched:
         """Whether the cluster's software does that."""
         return self.cluster.network.pipelined_tp
 
+    @property
+    def gathers_ahead(self) -> bool:
+        """Whether the cluster's software does that."""
+        return self.cluster.network.gathers_ahead
+
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over neighbouring GPUs."""
         n = tp_rows * tp_cols
