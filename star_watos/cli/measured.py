@@ -79,4 +79,5 @@ def _write_rows(found: "list[Prediction]", path: Path) -> None:
     from star_watos.validate.runs.document import run_rows
 
     rows = run_rows(found)
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lines([list(rows[0]), *(list(row.values()) for row in rows)]))
