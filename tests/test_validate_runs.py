@@ -132,8 +132,9 @@ def test_the_truth_has_rank_one_and_no_regret(values):
     assert regret(1.0, measured, measured) == 0 == regret(-1.0, measured, measured)
 
 
-def test_equal_predictions_pick_the_worst_of_them():
-    assert regret(1.0, np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 1
+def test_equal_predictions_cost_the_mean_of_them():
+    assert regret(1.0, np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.5
+    assert regret(-1.0, np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.5
 
 
 # What is recorded of the shipped tables.

@@ -120,15 +120,14 @@ def spearman(measured: Floats, predicted: Floats) -> float | None:
 def regret(sign: float, measured: Floats, predicted: Floats) -> float:
     """Return how much slower than the best plan the one is that looks best; 0.1 is 10 % slower.
 
-    Where several look equally good, the slowest of them is meant. `sign` is -1 where more is
-    better.
+    Where several look equally good, their mean is meant. `sign` is -1 where more is better.
 
     >>> regret(1.0, np.array([10.0, 11.0, 12.0]), np.array([5.0, 4.0, 9.0])).__round__(3)
     0.1
     """
-    picks = measured[sign * predicted == np.min(sign * predicted)]
-    picked, best = np.max(sign * picks), np.min(sign * measured)
-    return float(picked / best - 1 if sign > 0 else best / picked - 1)
+    seconds = measured**sign
+    picks = seconds[sign * predicted == np.min(sign * predicted)]
+    return float(np.mean(picks) / np.min(seconds) - 1)
 
 
 def as_rows(found: Sequence[Summary]) -> list[dict[str, Any]]:
