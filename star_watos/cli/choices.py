@@ -12,6 +12,7 @@ class RecomputeChoice(StrEnum):
     NONE = "none"
     SELECTIVE = "selective"
     FULL = "full"
+    NON_GEMM = "non-gemm"
     AUTO = "auto"
 
     @property

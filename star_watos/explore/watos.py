@@ -42,7 +42,7 @@ METRICS = frozenset(
         "yield",
     }
 )
-RECOMPUTE_NAMES = np.array([policy.name.lower() for policy in Recompute])
+RECOMPUTE_NAMES = np.array([policy.label for policy in Recompute])
 
 
 class WaferExploration(Exploration):

@@ -1,5 +1,6 @@
 """Costs of the distinct slices of a set of plans, spread over the plans."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -91,15 +92,15 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
     passes = np.where(policy == Recompute.FULL, 3, 2)
     to_experts_s = machine.all_to_all_s(plans, _row(layer.routed_bytes, index))
     return LayerColumns(
-        forward=_chosen(layer.forward, policy, index),
-        recompute=_chosen(layer.recompute, policy, index),
+        forward=_chosen([kept.forward for kept in layer.kept], policy, index),
+        recompute=_chosen([kept.recompute for kept in layer.kept], policy, index),
         backward=_rows(layer.backward, index),
         weights_s=_row(layer.weights_s, index),
-        comm=_chosen(layer.comm, policy, index),
+        comm=_chosen([kept.comm for kept in layer.kept], policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
         cp_comm_s=passes * (plans.cp - 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index)),
-        saved_bytes=_choose(layer.saved_bytes, policy, index),
-        working_bytes=_choose(layer.working_bytes, policy, index),
+        saved_bytes=_choose([kept.saved_bytes for kept in layer.kept], policy, index),
+        working_bytes=_choose([kept.working_bytes for kept in layer.kept], policy, index),
         params=_row(layer.params, index),
         expert_params=_row(layer.expert_params, index),
         embedding=_rows(slices.embedding, index),
@@ -118,13 +119,13 @@ def _rows(cost: Cost, index: Index) -> Cost:
     return Cost(*(_row(getattr(cost, f.name), index) for f in fields(cost)))
 
 
-def _choose(options: tuple[Column, ...], policy: Ints, index: Index) -> Column:
+def _choose(options: Sequence[Column], policy: Ints, index: Index) -> Column:
     """Return for each plan the entry of its policy at its slice."""
     table = np.stack(np.broadcast_arrays(*options))
     return table[policy, index] if table.ndim > 1 else table[policy]
 
 
-def _chosen(options: tuple[Cost, ...], policy: Ints, index: Index) -> Cost:
+def _chosen(options: Sequence[Cost], policy: Ints, index: Index) -> Cost:
     return Cost(
-        *(_choose(tuple(getattr(o, f.name) for o in options), policy, index) for f in fields(Cost))
+        *(_choose([getattr(o, f.name) for o in options], policy, index) for f in fields(Cost))
     )

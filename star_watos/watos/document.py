@@ -71,7 +71,7 @@ def plan_row(result: Simulation) -> dict[str, Any]:
         **{name: row[name] for name in ("ep", "zero", "microbatch")},
         "schedule": Schedule(row["schedule"]).label,
         "virtual_stages": row["virtual_stages"],
-        "recompute": [Recompute(row["recompute"]).name.lower()] * row["pp"],
+        "recompute": [Recompute(row["recompute"]).label] * row["pp"],
         "placement": _places(result, shape, row["pp"], row["dp"] * row["cp"]),
     }
 

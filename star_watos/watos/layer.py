@@ -1,18 +1,20 @@
 """One decoder layer, the embedding and the head on one device, per microbatch.
 
 Everything here depends on the device, the TP group, what a device gets of a microbatch and how
-experts are shared, not on pipeline, replicas or recomputation: the plans of a machine need it for a
-few hundred columns only.
+experts are shared, not on pipeline or replicas: the plans of a machine need it for a few hundred
+columns only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from star_watos.cost import Column, Cost
 from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Recompute
 from star_watos.watos.training import WEIGHT_BYTES, Training
+from star_watos.watos.work import NOTHING, Work, backward_work, forward_work, total
 from star_watos.workload import (
     Kind,
     LayerKind,
@@ -34,26 +36,34 @@ WEIGHTS_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """Costs per microbatch on one device; tuples have an entry a policy: none, selective, full."""
+class Kept:
+    """What a layer costs where a policy says what is kept and what is made again."""
 
-    forward: tuple[Cost, ...]
-    recompute: tuple[Cost, ...]
+    forward: Cost
+    recompute: Cost
+    comm: Cost
+    """All-reduces, forward and back; their time is what neither the device's work nor the host's
+    start of it hides."""
+    saved_bytes: Column
+    """Kept from forward to backward."""
+    working_bytes: Column
+    """Held while one layer goes backward: what is made again, and the largest operator's gradients.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer per microbatch on one device."""
+
+    kept: tuple[Kept, ...]
+    """By value of `Recompute`."""
     backward: Cost
     weights_s: Column
     """Part of the backward pass that no other stage waits for: gradients of weights."""
-    saved_bytes: tuple[Column, ...]
-    """Kept from forward to backward."""
-    working_bytes: tuple[Column, ...]
-    """Held while one layer goes backward: what is made again, and the largest operator's gradients.
-    """
     params: Column
     """Parameters of one layer on one device."""
     expert_params: Column
     """Those of routed experts among them."""
-    comm: tuple[Cost, ...]
-    """All-reduces of one layer, forward and back; their time is what neither the device's work nor
-    the host's start of it hides."""
     routed_bytes: Column
     """Copies of tokens that a device sends to their experts."""
 
@@ -62,7 +72,7 @@ class Pass:
 class Slice:
     """What one device of a TP group does per microbatch."""
 
-    layer: Pass
+    layer: Layer
     """A layer; models with several kinds of layers have their mean."""
     embedding: Cost
     """Forward and backward of the embedding."""
@@ -76,178 +86,6 @@ class Slice:
     """Keys and values of one layer, which devices that share a sequence pass on."""
     embedding_comm: Cost
     """The all-reduce that joins the lookups of a split embedding table."""
-
-
-def _sum(costs: Iterable[Cost]) -> Cost:
-    return sum(costs, Cost())
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a device does, and the seconds of the host to start it meanwhile."""
-
-    device: Cost
-    launches_s: Column
-
-    def __add__(self, other: "Work") -> "Work":
-        return Work(self.device + other.device, self.launches_s + other.launches_s)
-
-    @property
-    def paced(self) -> Cost:
-        """The device's cost, as long as the host takes to start it if that is longer."""
-        return replace(self.device, time_s=np.maximum(self.device.time_s, self.launches_s))
-
-    def exposed(self, comm: Cost, launches_s: Column) -> Cost:
-        """Return `comm`, which the host starts in `launches_s`, in the same queue: what it adds."""
-        longer = (self + Work(comm, launches_s)).paced.time_s
-        return replace(comm, time_s=longer - self.paced.time_s)
-
-
-def _forward(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Work:
-    parts = list(ops)
-    device = _sum(machine.forward(op, saved(op)) for op in parts)
-    return Work(device, sum(machine.launch_s(op)[0] for op in parts))
-
-
-def _backward(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Work:
-    parts = list(ops)
-    device = _sum(machine.backward(op, gradient_bytes) for op in parts)
-    return Work(device, sum(machine.launch_s(op)[1] for op in parts))
-
-
-def _layer(
-    machine: Machine,
-    model: Model,
-    training: Training,
-    shape: Microbatch,
-    kind: LayerKind,
-    all_reduce: Cost,
-) -> Pass:
-    """Return a layer's costs; what is made again and the backward pass are started in one go."""
-    ops = layer_ops(model, shape, kind)
-    experts = [op for op in ops if op.name.startswith("experts")]
-    gemms = [op for op in ops if op.kind is Kind.GEMM]
-    saved = sum(op.saved_bytes for op in ops)
-    selective = sum(op.selective_bytes for op in ops)
-    passing = _passing_bytes(ops)
-    forward = (
-        _forward(machine, ops, lambda op: op.saved_bytes),
-        _forward(machine, ops, lambda op: op.selective_bytes),
-        _forward(machine, ops, lambda _: 0.0),
-    )
-    partly = _forward(machine, [op for op in ops if op.recomputed], lambda _: 0.0)
-    again = (Work(Cost(), 0.0), partly, forward[0])
-    backward = _backward(machine, ops, training.gradient_bytes)
-    return Pass(
-        forward=tuple(work.paced for work in forward),
-        recompute=tuple(_beside(work, backward) for work in again),
-        backward=backward.paced,
-        weights_s=WEIGHTS_SHARE * _backward(machine, gemms, training.gradient_bytes).device.time_s,
-        saved_bytes=(saved, selective, layer_input_bytes(model, shape)),
-        working_bytes=(passing, saved - selective + passing, saved + passing),
-        params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
-        expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
-        comm=tuple(
-            _comm(machine, training, shape, all_reduce, there, back + backward, passes)
-            for there, back, passes in zip(forward, again, (1, 1, 2), strict=True)
-        ),
-        routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
-    )
-
-
-def _passing_bytes(ops: Iterable[Op]) -> Column:
-    """Gradients of inputs and outputs of the operator that has most.
-
-    Unfused attention has those of its squares of scores, as many as it saves.
-    """
-    sizes = [
-        op.saved_bytes - op.kept_bytes
-        if op.kind is Kind.ATTENTION and op.recomputed
-        else op.input_bytes + op.output_bytes
-        for op in ops
-    ]
-    return _largest(sizes)
-
-
-def _beside(work: Work, other: Work) -> Cost:
-    """Return the cost of `work`, its time being what it adds to `other` in the same queue."""
-    seconds = (work + other).paced.time_s - other.paced.time_s
-    return replace(work.device, time_s=seconds)
-
-
-def _comm(
-    machine: Machine,
-    training: Training,
-    shape: Microbatch,
-    all_reduce: Cost,
-    forward: Work,
-    back: Work,
-    passes: int,
-) -> Cost:
-    """Return the all-reduces of the forward pass and of `passes` of the way back.
-
-    Pipelined, they travel in tp pieces beside the work: a piece is exposed, or what exceeds it.
-    """
-    launch_s = machine.collective_launch_s * (np.asarray(shape.tp) > 1)
-    pipelined = np.asarray(shape.sequence_parallel) & (machine.pipelined_tp and training.overlap)
-
-    def exposed(work: Work, count: int) -> Cost:
-        whole = all_reduce.times(count)
-        seconds = whole.time_s
-        rest = np.maximum(seconds / shape.tp, seconds - work.device.time_s)
-        comm = replace(whole, time_s=np.where(pipelined, rest, seconds))
-        return work.exposed(comm, count * launch_s)
-
-    return exposed(forward, ALL_REDUCES_PER_PASS) + exposed(back, ALL_REDUCES_PER_PASS * passes)
-
-
-def _mean(passes: list[tuple[Pass, float]]) -> Pass:
-    """Return the mean layer of several kinds, each with its share; the largest working set."""
-
-    def cost(pick: Callable[[Pass], Cost]) -> Cost:
-        return _sum(pick(p).times(share) for p, share in passes)
-
-    def costs(pick: Callable[[Pass], tuple[Cost, ...]]) -> tuple[Cost, ...]:
-        parts = [[c.times(share) for c in pick(p)] for p, share in passes]
-        return tuple(_sum(policy) for policy in zip(*parts, strict=True))
-
-    def column(pick: Callable[[Pass], Column]) -> Column:
-        nothing: Column = 0.0
-        return sum((pick(p) * share for p, share in passes), nothing)
-
-    def columns(pick: Callable[[Pass], tuple[Column, ...]]) -> tuple[Column, ...]:
-        parts = [[c * share for c in pick(p)] for p, share in passes]
-        return tuple(sum(policy) for policy in zip(*parts, strict=True))
-
-    sizes = zip(*(p.working_bytes for p, _ in passes), strict=True)
-    return Pass(
-        forward=costs(lambda p: p.forward),
-        recompute=costs(lambda p: p.recompute),
-        backward=cost(lambda p: p.backward),
-        weights_s=column(lambda p: p.weights_s),
-        saved_bytes=columns(lambda p: p.saved_bytes),
-        working_bytes=tuple(_largest(policy) for policy in sizes),
-        params=column(lambda p: p.params),
-        expert_params=column(lambda p: p.expert_params),
-        comm=costs(lambda p: p.comm),
-        routed_bytes=column(lambda p: p.routed_bytes),
-    )
-
-
-def _largest(columns: Iterable[Column]) -> Column:
-    largest: Column = np.max(np.stack(np.broadcast_arrays(*columns)), axis=0)
-    return largest
-
-
-def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
-    """Return both passes of the embedding or the head.
-
-    Each microbatch the host reads back what the group agreed on, so it starts these from an empty
-    queue: its seconds add to the device's.
-    """
-    both = _forward(machine, ops, lambda op: op.saved_bytes)
-    both = both + _backward(machine, ops, training.gradient_bytes)
-    return replace(both.device, time_s=both.device.time_s + both.launches_s)
 
 
 def slice_of(
@@ -275,3 +113,159 @@ def slice_of(
         kv_bytes=shape.element_bytes * shape.tokens * width,
         embedding_comm=all_reduce,
     )
+
+
+def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
+    """Return both passes of the embedding or the head.
+
+    Each microbatch the host reads back what the group agreed on, so these start in an empty queue.
+    """
+    there = forward_work(machine, ops, lambda op: op.saved_bytes)
+    return (there + backward_work(machine, ops, training.gradient_bytes)).in_turn
+
+
+def _layer(
+    machine: Machine,
+    model: Model,
+    training: Training,
+    shape: Microbatch,
+    kind: LayerKind,
+    all_reduce: Cost,
+) -> Layer:
+    ops = layer_ops(model, shape, kind)
+    experts = [op for op in ops if op.name.startswith("experts")]
+    gemms = [op for op in ops if op.kind is Kind.GEMM]
+    backward = backward_work(machine, ops, training.gradient_bytes)
+    products = backward_work(machine, gemms, training.gradient_bytes)
+    whole = layer_input_bytes(model, shape)
+    exposed = _Exposed(machine, training, shape, all_reduce)
+    return Layer(
+        kept=tuple(_kept(machine, ops, backward, exposed, whole, policy) for policy in Recompute),
+        backward=backward.paced,
+        weights_s=WEIGHTS_SHARE * products.device.time_s,
+        params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
+        expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
+        routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
+    )
+
+
+def _kept(
+    machine: Machine,
+    ops: Sequence[Op],
+    backward: Work,
+    exposed: "_Exposed",
+    input_bytes: Column,
+    policy: Recompute,
+) -> Kept:
+    """Return a layer under one policy; what is made again and the backward pass are one queue.
+
+    Making everything again has its all-reduces too, and keeps the layer's input only.
+    """
+    again = [op for op in ops if _made_again(op, policy)]
+    full = policy is Recompute.FULL
+
+    def saved(op: Op) -> Column:
+        return 0.0 if full else op.kept_bytes if op in again else op.saved_bytes
+
+    there = forward_work(machine, ops, saved)
+    # What is made again for the backward pass stays on the die; only a whole layer's is stored.
+    back = forward_work(machine, again, lambda op: op.saved_bytes if full else 0.0)
+    back = back if again else NOTHING
+    everything = sum(op.saved_bytes for op in ops)
+    held = input_bytes if full else sum(saved(op) for op in ops)
+    return Kept(
+        forward=there.paced,
+        recompute=back.beside(backward),
+        comm=exposed.by(there, 1) + exposed.by(back + backward, 2 if full else 1),
+        saved_bytes=held,
+        working_bytes=everything - (0.0 if full else held) + _passing_bytes(ops),
+    )
+
+
+def _made_again(op: Op, policy: Recompute) -> bool:
+    match policy:
+        case Recompute.NONE:
+            return False
+        case Recompute.SELECTIVE:
+            return op.recomputed and op.kind is Kind.ATTENTION
+        case Recompute.FULL:
+            return True
+        case Recompute.NON_GEMM:
+            return op.recomputed
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposed:
+    """What all-reduces of the activations add to work in the same queue."""
+
+    machine: Machine
+    training: Training
+    shape: Microbatch
+    all_reduce: Cost
+
+    def by(self, work: Work, passes: int) -> Cost:
+        """Return the all-reduces of `passes` passes, their time being what they add to `work`.
+
+        Pipelined, they travel in tp pieces beside the work: a piece is exposed, or what exceeds it.
+        """
+        count, shape, machine = ALL_REDUCES_PER_PASS * passes, self.shape, self.machine
+        whole = self.all_reduce.times(count)
+        rest = np.maximum(whole.time_s / shape.tp, whole.time_s - work.device.time_s)
+        in_pieces = machine.pipelined_tp and self.training.overlap
+        pipelined = np.asarray(shape.sequence_parallel) & in_pieces
+        comm = replace(whole, time_s=np.where(pipelined, rest, whole.time_s))
+        launches_s = count * machine.collective_launch_s * (np.asarray(shape.tp) > 1)
+        return Work(comm, launches_s).beside(work)
+
+
+def _passing_bytes(ops: Iterable[Op]) -> Column:
+    """Gradients of inputs and outputs of the operator that has most.
+
+    Unfused attention has those of its squares of scores, as many as it saves.
+    """
+    return _largest(
+        op.saved_bytes - op.kept_bytes
+        if op.kind is Kind.ATTENTION and op.recomputed
+        else op.input_bytes + op.output_bytes
+        for op in ops
+    )
+
+
+def _largest(columns: Iterable[Column]) -> Column:
+    largest: Column = np.max(np.stack(np.broadcast_arrays(*columns)), axis=0)
+    return largest
+
+
+def _mean(layers: list[tuple[Layer, float]]) -> Layer:
+    """Return the mean layer of several kinds, each with its share."""
+
+    def column(pick: Callable[[Layer], Column]) -> Column:
+        return _weighted([(pick(layer), share) for layer, share in layers])
+
+    policies = range(len(Recompute))
+    return Layer(
+        kept=tuple(
+            _mean_kept([(layer.kept[i], share) for layer, share in layers]) for i in policies
+        ),
+        backward=total(layer.backward.times(share) for layer, share in layers),
+        weights_s=column(lambda layer: layer.weights_s),
+        params=column(lambda layer: layer.params),
+        expert_params=column(lambda layer: layer.expert_params),
+        routed_bytes=column(lambda layer: layer.routed_bytes),
+    )
+
+
+def _mean_kept(kinds: Sequence[tuple[Kept, float]]) -> Kept:
+    """Return the mean under one policy; the largest working set."""
+    return Kept(
+        forward=total(kept.forward.times(share) for kept, share in kinds),
+        recompute=total(kept.recompute.times(share) for kept, share in kinds),
+        comm=total(kept.comm.times(share) for kept, share in kinds),
+        saved_bytes=_weighted([(kept.saved_bytes, share) for kept, share in kinds]),
+        working_bytes=_largest(kept.working_bytes for kept, _ in kinds),
+    )
+
+
+def _weighted(parts: list[tuple[Column, float]]) -> Column:
+    nothing: Column = 0.0
+    return sum((value * share for value, share in parts), nothing)

@@ -23,10 +23,11 @@ _SHAPE = ("tp_rows", "tp_cols", "pp", "dp", "cp", "microbatch")
 class Choices:
     """What plans may differ in beside their degrees; every combination that makes sense is tried.
 
-    Schedules but 1F1B, CP and EP are tried where they are asked for.
+    Schedules but 1F1B, CP and EP are tried where they are asked for, selective recomputation where
+    there is unfused attention to make again.
     """
 
-    recompute: tuple[int, ...] = tuple(Recompute)
+    recompute: tuple[int, ...] = (Recompute.NONE, Recompute.NON_GEMM, Recompute.FULL)
     sp: tuple[int, ...] = (0, 1)
     zero: tuple[int, ...] = (0, 1)
     schedule: tuple[int, ...] = (Schedule.ONE_F_ONE_B,)

@@ -14,9 +14,16 @@ class Recompute(IntEnum):
 
     NONE = 0
     SELECTIVE = 1
-    """Everything but the GEMMs (and flash attention)."""
+    """Scores, softmax and dropout of unfused attention (Korthikanti et al. 2022)."""
     FULL = 2
     """Everything but the input of each layer."""
+    NON_GEMM = 3
+    """Everything but products and flash attention: norms, activations, dropouts as well."""
+
+    @property
+    def label(self) -> str:
+        """The name that options and documents use."""
+        return self.name.lower().replace("_", "-")
 
 
 class Schedule(IntEnum):

@@ -11,7 +11,7 @@ from star_watos.watos.hardware import Hardware, machine_of
 from star_watos.watos.iteration import Iterations, evaluate, total
 from star_watos.watos.legal import Choices, cluster_plans, legal_plans
 from star_watos.watos.machine import Machine
-from star_watos.watos.plans import Plans, Schedule
+from star_watos.watos.plans import Plans, Recompute, Schedule
 from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yield
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
@@ -100,22 +100,26 @@ def simulate(
 def _legal(
     hardware: Hardware, machine: Machine, model: Model, training: Training, wanted: dict[str, int]
 ) -> Plans:
-    choices, batch = _choices(wanted), training.global_batch
+    choices, batch = _choices(training, wanted), training.global_batch
     if isinstance(hardware, Wafer):
         return legal_plans(model, hardware.grid, batch, choices)
     per_node = hardware.network.gpus_per_node
     return cluster_plans(model, per_node, machine.n_devices, batch, choices)
 
 
-def _choices(wanted: dict[str, int]) -> Choices:
+def _choices(training: Training, wanted: dict[str, int]) -> Choices:
     """Return what plans may differ in: the usual, and what is asked for beside."""
     usual = Choices()
     asked = {name: (wanted[name],) for name in Choices.__slots__ if name in wanted}
     if wanted.get("virtual_stages", 1) > 1:
         asked.setdefault("schedule", (int(Schedule.INTERLEAVED),))
-    beyond = {name: asked[name] for name in BEYOND_USUAL if name in asked}
+    beyond: dict[str, tuple[int, ...]] = {
+        name: asked[name] for name in BEYOND_USUAL if name in asked
+    }
+    if training.attention == "unfused" or Recompute.SELECTIVE in asked.get("recompute", ()):
+        beyond["recompute"] = tuple(Recompute)
     zero = (*usual.zero, *(z for z in asked.get("zero", ()) if z not in usual.zero))
-    return replace(usual, zero=zero, **beyond)
+    return replace(usual, **beyond | {"zero": zero})
 
 
 def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
@@ -155,5 +159,7 @@ def _wish(name: str, value: int) -> tuple[str, str]:
             return "", "--sp" if value else "--no-sp"
         case "schedule":
             return "--schedule", Schedule(value).label
+        case "recompute":
+            return "--recompute", Recompute(value).label
         case _:
             return f"--{name.replace('_', '-')}", str(value)

@@ -25,6 +25,7 @@ from star_watos.watos.outside import kernels_outside
 from star_watos.workload import Model, Moe, Norm, load_model
 
 SCHEDULES = {schedule.label: schedule for schedule in Schedule}
+RECOMPUTE = {policy.label: policy for policy in Recompute}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def plans_from(runs: list[Run]) -> Plans:
         cp=[r.cp for r in runs],
         ep=[r.ep for r in runs],
         microbatch=[r.micro_batch for r in runs],
-        recompute=[Recompute[r.recompute.upper()] for r in runs],
+        recompute=[RECOMPUTE[r.recompute] for r in runs],
         sp=[r.seq_parallel for r in runs],
         zero=[r.zero for r in runs],
         schedule=schedules,

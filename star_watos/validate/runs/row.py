@@ -40,7 +40,7 @@ class Run(Spec):
     cp: Degree = 1
     ep: Degree = 1
     interleave_v: Annotated[Count, Field(le=4096)] = 1
-    recompute: Literal["none", "selective", "full"] = "none"
+    recompute: Literal["none", "selective", "full", "non-gemm"] = "none"
     seq_parallel: Flag = 0
     zero: Annotated[int, Field(ge=0, le=3)] = 0
     schedule: Literal["1f1b", "interleaved", "gpipe", "zero-bubble"] | None = None

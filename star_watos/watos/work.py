@@ -1,0 +1,58 @@
+"""What a device does, what the host does to start it, and which of them a pass waits for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from star_watos.cost import Column, Cost
+from star_watos.watos.machine import Machine
+from star_watos.workload import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Kernels in one queue: the device's cost, and the seconds of the host to start them."""
+
+    device: Cost
+    launches_s: Column
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.device + other.device, self.launches_s + other.launches_s)
+
+    @property
+    def paced(self) -> Cost:
+        """The device's cost, as long as the host takes to start it if that is longer."""
+        return replace(self.device, time_s=np.maximum(self.device.time_s, self.launches_s))
+
+    @property
+    def in_turn(self) -> Cost:
+        """The device's cost after the host's seconds: work that starts from an empty queue."""
+        return replace(self.device, time_s=self.device.time_s + self.launches_s)
+
+    def beside(self, other: "Work") -> Cost:
+        """Return the cost of this, its time being what it adds to `other` in the same queue."""
+        seconds = (self + other).paced.time_s - other.paced.time_s
+        return replace(self.device, time_s=seconds)
+
+
+NOTHING = Work(Cost(), 0.0)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Return the costs one after the other."""
+    return sum(costs, Cost())
+
+
+def forward_work(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Work:
+    """Return the forward pass of operators of whose results `saved` are kept."""
+    parts = list(ops)
+    device = total(machine.forward(op, saved(op)) for op in parts)
+    return Work(device, sum(machine.launch_s(op)[0] for op in parts))
+
+
+def backward_work(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Work:
+    """Return the backward pass of operators."""
+    parts = list(ops)
+    device = total(machine.backward(op, gradient_bytes) for op in parts)
+    return Work(device, sum(machine.launch_s(op)[1] for op in parts))
