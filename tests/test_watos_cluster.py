@@ -237,7 +237,7 @@ def test_experts_are_shared_and_cost_an_all_to_all():
 
 
 def test_a_shared_sequence_needs_less_memory_and_more_traffic():
-    training = Training(model="llama3_8b", seq_len=32_768, global_batch=8)
+    training = Training(model="llama3_8b", seq_len=32_768, global_batch=8, overlap=False)
     machine = machine_of(A100, training, 8)
     alone, shared = (
         evaluate(machine, training.load(), training, plans_of(tp_cols=2, cp=cp, dp=4 // cp))
@@ -246,6 +246,9 @@ def test_a_shared_sequence_needs_less_memory_and_more_traffic():
     assert shared.time_s["cp_comm"].item() > 0 == alone.time_s["cp_comm"].item()
     assert shared.layer.saved_bytes.item() == pytest.approx(alone.layer.saved_bytes.item() / 4)
     assert shared.model_flops.item() == pytest.approx(alone.model_flops.item())
+    hidden = training.model_copy(update={"overlap": True})
+    beside = evaluate(machine, training.load(), hidden, plans_of(tp_cols=2, cp=4, dp=1))
+    assert beside.time_s["cp_comm"].item() < shared.time_s["cp_comm"].item()
 
 
 @settings(max_examples=20)

@@ -59,7 +59,7 @@ def layer_columns(machine: Machine, model: Model, training: Training, plans: Pla
     own = plans.take(first)
     tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
     slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
-    return _spread(machine, slices, plans, index)
+    return _spread(machine, training, slices, plans, index)
 
 
 def microbatch_of(training: Training, plans: Plans) -> Microbatch:
@@ -86,7 +86,9 @@ def _distinct(plans: Plans) -> tuple[Index, Index]:
     return first, inverse
 
 
-def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> LayerColumns:
+def _spread(
+    machine: Machine, training: Training, slices: Slice, plans: Plans, index: Index
+) -> LayerColumns:
     layer, policy = slices.layer, plans.recompute
     # The forward pass that full recomputation repeats has its communication too.
     passes = np.where(policy == Recompute.FULL, 3, 2)
@@ -98,7 +100,7 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
         weights_s=_row(layer.weights_s, index),
         comm=_chosen([kept.comm for kept in layer.kept], policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
-        cp_comm_s=passes * (plans.cp - 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index)),
+        cp_comm_s=_cp_comm_s(machine, training, slices, plans, index, passes),
         saved_bytes=_choose([kept.saved_bytes for kept in layer.kept], policy, index),
         working_bytes=_choose([kept.working_bytes for kept in layer.kept], policy, index),
         params=_row(layer.params, index),
@@ -109,6 +111,20 @@ def _spread(machine: Machine, slices: Slice, plans: Plans, index: Index) -> Laye
         boundary_bytes=_row(slices.boundary_bytes, index),
         embedding_comm=_rows(slices.embedding_comm, index),
     )
+
+
+def _cp_comm_s(
+    machine: Machine, training: Training, slices: Slice, plans: Plans, index: Index, passes: Ints
+) -> Column:
+    """Seconds that attention waits for keys and values, which go round the cp devices.
+
+    cp - 1 steps a pass; backward their gradients travel too. A step hides behind the attention to
+    what arrived before it.
+    """
+    steps = plans.cp - 1
+    comm = steps * (passes + 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index))
+    beside = training.overlap * steps / plans.cp * _row(slices.layer.attention_s, index)
+    return np.where(steps > 0, np.maximum(comm - beside, 0.0), 0.0)
 
 
 def _row(column: Column, index: Index) -> Column:

@@ -60,6 +60,9 @@ class Layer:
     backward: Cost
     weights_s: Column
     """Part of the backward pass that no other stage waits for: gradients of weights."""
+    attention_s: Column
+    """Attention alone, forward and backward, which keys and values of other devices travel beside.
+    """
     params: Column
     """Parameters of one layer on one device."""
     expert_params: Column
@@ -135,6 +138,7 @@ def _layer(
     ops = layer_ops(model, shape, kind)
     experts = [op for op in ops if op.name.startswith("experts")]
     gemms = [op for op in ops if op.kind is Kind.GEMM]
+    attention = [op for op in ops if op.kind is Kind.ATTENTION]
     backward = backward_work(machine, ops, training.gradient_bytes)
     products = backward_work(machine, gemms, training.gradient_bytes)
     whole = layer_input_bytes(model, shape)
@@ -143,6 +147,10 @@ def _layer(
         kept=tuple(_kept(machine, ops, backward, exposed, whole, policy) for policy in Recompute),
         backward=backward.paced,
         weights_s=WEIGHTS_SHARE * products.device.time_s,
+        attention_s=(
+            forward_work(machine, attention, lambda op: op.saved_bytes)
+            + backward_work(machine, attention, training.gradient_bytes)
+        ).device.time_s,
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
@@ -249,6 +257,7 @@ def _mean(layers: list[tuple[Layer, float]]) -> Layer:
         ),
         backward=total(layer.backward.times(share) for layer, share in layers),
         weights_s=column(lambda layer: layer.weights_s),
+        attention_s=column(lambda layer: layer.attention_s),
         params=column(lambda layer: layer.params),
         expert_params=column(lambda layer: layer.expert_params),
         routed_bytes=column(lambda layer: layer.routed_bytes),
