@@ -4,7 +4,7 @@
   when its last piece is done; beside the work, or the sender waits until it has arrived.
 - Gradients go out piece by piece, after the last microbatch's pass (ZeRO-2 and 3: after every one,
   and the stage goes on when the last is out, for a piece's gradients are whole until then). Without
-  overlap they go out at once, and the stage waits.
+  overlap they go out at once, after what is sent, and the stage waits.
 - ZeRO-1 and 2 gather the weights after the step, while the next iteration begins; iterations being
   alike, they are gathered here while this one begins, and the first microbatch's pass waits piece
   by piece. Without overlap they are gathered after the step.
@@ -15,7 +15,7 @@
 from dataclasses import dataclass, field
 
 from star_watos.watos.event.orders import Pass, order_of
-from star_watos.watos.event.tasks import Graph, Kind, Place, Resource, Task
+from star_watos.watos.event.tasks import Graph, Kind, Resource, Task
 from star_watos.watos.event.work import Piece, PlanWork, StageWork
 from star_watos.watos.plans import Schedule
 
@@ -94,21 +94,20 @@ class _Stage:
         every = work.zero >= 2 and kind is self.gradients
         reduces = work.replicas and (every or (closes and work.overlap))
         pieces = self.own.chunks[chunk]
-        arrival: Place = (kind, self.index, chunk, i)
-        if work.overlap and (gathers or reduces or (opens and self.weights)):
+        by_piece = work.overlap and (gathers or reduces or (opens and bool(self.weights)))
+        if by_piece:
             known = self.weights[chunk] if opens and self.weights else []
             done = self.add_pieces(which, pieces, gathers=gathers, reduces=reduces, known=known)
         else:
-            whole = _whole(pieces)
             if gathers:
-                self.wait_for(Kind.GATHER, whole, chunk, i)
-            done = [self.work_on(which, whole)]
-            if reduces:
-                self.wait_for(Kind.REDUCE, whole, chunk, i)
+                self.wait_for(Kind.GATHER, _whole(pieces), chunk, i)
+            done = [self.work_on(which, _whole(pieces))]
         if self.receives(kind, chunk):
-            self.graph.awaits(done[0], arrival)
+            self.graph.awaits(done[0], (kind, self.index, chunk, i))
         self.send(which, done[-1])
-        if work.overlap and reduces and every:
+        if reduces and not by_piece:
+            self.wait_for(Kind.REDUCE, _whole(pieces), chunk, i)
+        if every and by_piece and reduces:
             self.held += self.graph.last(self.index, Resource.REPLICAS)
 
     def add_pieces(
@@ -127,8 +126,10 @@ class _Stage:
         before = self.held + self.graph.last(self.index, Resource.COMPUTE)
         gathered = list(known)
         if gathers:
-            for piece in pieces[:whole_at_once]:
-                gathered.append(self.transfer(Kind.GATHER, piece, chunk, i, before))
+            gathered += [
+                self.transfer(Kind.GATHER, piece, chunk, i, before)
+                for piece in pieces[:whole_at_once]
+            ]
         done: list[int] = []
         for n, piece in enumerate(pieces):
             done.append(self.work_on(which, piece, gathered[n : n + 1]))

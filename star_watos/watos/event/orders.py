@@ -9,7 +9,9 @@ Pass: TypeAlias = tuple[Kind, int, int]
 """What is done, with which chunk of the stage, for which microbatch."""
 
 
-def order_of(schedule: Schedule, stage: int, pp: int, n_microbatches: int, v: int = 1) -> list[Pass]:
+def order_of(
+    schedule: Schedule, stage: int, pp: int, n_microbatches: int, v: int = 1
+) -> list[Pass]:
     """Return the passes of one stage, in order.
 
     >>> [f"{kind.name[0]}{i}" for kind, _, i in order_of(Schedule.ONE_F_ONE_B, 1, 3, 3)]
