@@ -67,6 +67,7 @@ def test_a_misspelt_column_is_named_with_the_nearest(tmp_path):
         (("4096,32", ",32"), "hidden: required, but empty (or give a model)"),
         (("5.0", ""), "iter_time_s: one of iter_time_s, memory_gib, tflops_per_gpu is required"),
         (("2048", "2k"), "seq: "),
+        (("dgx_a100", "dgx_a101"), "device: dgx_a101  no such file, nor a shipped one (shipped: "),
     ],
 )
 def test_what_a_row_lacks_is_said(tmp_path, change, says):

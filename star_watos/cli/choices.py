@@ -75,5 +75,5 @@ Attention = Annotated[AttentionChoice, typer.Option(help="Attention kernel.")]
 Precision = Annotated[PrecisionChoice, typer.Option(help="Format of weights and activations.")]
 Overlap = Annotated[bool, typer.Option("--overlap/--no-overlap", help="Communication beside work.")]
 Devices = Annotated[
-    int | None, typer.Option(min=1, max=2**20, help="GPUs of a cluster that take part.")
+    int | None, typer.Option(min=1, max=2**20, help="GPUs or dies that take part.")
 ]

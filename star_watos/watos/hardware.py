@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from star_watos.errors import InputError
 from star_watos.spec import load, locate, read
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.machine import Machine
@@ -31,7 +32,13 @@ def load_hardware(name: str, overrides: Sequence[str] = ()) -> Hardware:
 
 
 def machine_of(hardware: Hardware, training: Training, devices: int | None = None) -> Machine:
-    """Return the hardware as a machine, of `devices` of a cluster's GPUs."""
+    """Return the hardware as a machine, of `devices` of a cluster's GPUs or of a wafer's dies.
+
+    Raises `InputError` if the wafer has fewer.
+    """
     if isinstance(hardware, Wafer):
-        return Mesh(hardware)
+        if devices and devices > hardware.n_dies:
+            text = f"expected at most the {hardware.n_dies} dies of {hardware.name}, got {devices}"
+            raise InputError.of("--devices", text)
+        return Mesh(hardware, devices)
     return Switched(hardware, devices or hardware.devices, fp8=training.precision == "fp8")

@@ -17,11 +17,13 @@ class Mesh:
     """A `Machine` of the dies of one wafer."""
 
     wafer: Wafer
+    dies: int | None = None
+    """How many of them take part; all if not said."""
 
     @property
     def n_devices(self) -> int:
-        """Dies of the wafer."""
-        return self.wafer.n_dies
+        """Dies that take part."""
+        return self.dies or self.wafer.n_dies
 
     @property
     def device_flops_per_s(self) -> float:

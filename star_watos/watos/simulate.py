@@ -78,8 +78,8 @@ def simulate(
     """Return the fastest plan (then the one of least energy) that has the `wanted` degrees.
 
     `wanted` maps names of `Plans`' columns, or `tp`, to values; `devices` is how many GPUs of a
-    cluster take part. What does not fit, the wafer or every plan's memory, is returned as an
-    `Overflow`. Raises `InputError` if no plan is legal.
+    cluster, or at most how many dies, take part. What does not fit, the wafer or every plan's
+    memory, is returned as an `Overflow`. Raises `InputError` if no plan is legal.
     """
     overflow = wafer_overflow(hardware) if isinstance(hardware, Wafer) else None
     if overflow:
@@ -90,7 +90,8 @@ def simulate(
     fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
     if not fits.any():
         least = float(np.min(result.memory_bytes))
-        return Overflow("memory of the fullest die", least, machine.memory_bytes, "B")
+        device = "die" if isinstance(hardware, Wafer) else "GPU"
+        return Overflow(f"memory of the fullest {device}", least, machine.memory_bytes, "B")
     columns = (total(result.energy_j), result.iteration_s, np.logical_not(fits))
     best = plans.take(np.lexsort([np.asarray(column) for column in columns])[:1])
     chosen = evaluate(machine, model, training, best)
@@ -102,7 +103,8 @@ def _legal(
 ) -> Plans:
     choices, batch = _choices(training, wanted), training.global_batch
     if isinstance(hardware, Wafer):
-        return legal_plans(model, hardware.grid, batch, choices)
+        plans = legal_plans(model, hardware.grid, batch, choices)
+        return plans.take(plans.devices <= machine.n_devices)
     per_node = hardware.network.gpus_per_node
     return cluster_plans(model, per_node, machine.n_devices, batch, choices)
 
@@ -138,7 +140,7 @@ def matching(plans: Plans, wanted: dict[str, int]) -> Plans:
         if not here.any():
             possible = np.unique(column[rows])[:20].tolist()
             legal = ", ".join(_wish(name, number)[1] for number in possible)
-            text = f"no legal plan of this wafer has it; possible: {legal}"
+            text = f"no legal plan has it; possible: {legal}"
             raise InputError.of(_option(name, value), text)
         rows = here
     return plans.take(rows)

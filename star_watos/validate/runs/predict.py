@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.errors import InputError
 from star_watos.validate.runs.row import MEASURED, Run
+from star_watos.validate.runs.table import hardware_of, shipped_model
 from star_watos.watos import (
     Cluster,
     Hardware,
@@ -17,12 +17,11 @@ from star_watos.watos import (
     Schedule,
     Training,
     evaluate,
-    load_hardware,
     machine_of,
     plans_of,
 )
 from star_watos.watos.outside import kernels_outside
-from star_watos.workload import Model, Moe, Norm, load_model
+from star_watos.workload import Model, Moe, Norm
 
 SCHEDULES = {schedule.label: schedule for schedule in Schedule}
 RECOMPUTE = {policy.label: policy for policy in Recompute}
@@ -74,7 +73,7 @@ def model_of(run: Run) -> Model:
     attention is of the time of dropout.
     """
     if run.model:
-        return load_model(run.model)
+        return shipped_model(run.model)
     hidden, layers, heads, vocab = (getattr(run, n) for n in ("hidden", "layers", "heads", "vocab"))
     plain = not run.gated
     dropout = 0.1 if run.attention == "unfused" else 0.0
@@ -148,11 +147,8 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
         attention=first.attention,
         overlap=bool(first.overlap),
     )
-    hardware = load_hardware(first.device)
+    hardware = hardware_of(first.device)
     machine = machine_of(hardware, training, first.devices)
-    if machine.n_devices < first.devices:
-        text = f"has {machine.n_devices:,} devices, the run {first.devices:,}"
-        raise InputError.of(first.device, text)
     plans = plans_from(runs)
     result = evaluate(machine, model, training, plans)
     outside = _outside(hardware, model, training, plans)

@@ -1,14 +1,21 @@
 """Tables of measured runs: a CSV file, shipped or a user's own, to checked rows."""
 
 import csv
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from star_watos.errors import InputError, Mark, Problem, nearest
 from star_watos.spec import Document, KeyPath, is_file, validate
 from star_watos.spec.document import scalar
 from star_watos.validate.runs.row import Run
+from star_watos.watos import load_hardware
+from star_watos.workload import load_model
 
 _FOLDER = Path(__file__).with_name("tables")
+hardware_of = lru_cache(maxsize=64)(load_hardware)
+shipped_model = lru_cache(maxsize=64)(load_model)
+"""Hundreds of rows name the same few files."""
 
 
 def shipped_tables() -> list[str]:
@@ -87,8 +94,24 @@ def _run(header: list[str], cells: list[str], shown: str, line: int) -> Run:
     run = validate(Run, Document(data, marks))
     wrong = [
         Problem(marks.get((column,), Mark(shown, line, 1)), column, text)
-        for column, text in run.problems()
+        for column, text in [*run.problems(), *_unknown(run)]
     ]
     if wrong:
         raise InputError(wrong)
     return run
+
+
+def _unknown(run: Run) -> list[tuple[str, str]]:
+    """Return which files that the row names cannot be read, and why."""
+    found = []
+    loads: list[tuple[str, str | None, Callable[[str], object]]] = [
+        ("device", run.device, hardware_of),
+        ("model", run.model, shipped_model),
+    ]
+    for column, name, load in loads:
+        try:
+            if name is not None:
+                load(name)
+        except InputError as error:
+            found += [(column, str(problem)) for problem in error.problems]
+    return found
