@@ -140,8 +140,9 @@ def test_deepseek():
 
 def test_unknown_model_type_names_the_nearest():
     assert said(LLAMA | {"model_type": "lama"}) == (
-        "config.json:2:3  model_type: expected one of gpt2, llama, mistral, mixtral, qwen2, qwen3,"
-        " deepseek_v3, got 'lama' (did you mean llama?)"
+        "config.json:2:3  model_type: expected one of gpt2, opt, bloom, gpt_neox, falcon, mpt,"
+        " llama, mistral, mixtral, qwen2, qwen2_moe, qwen3, qwen3_moe, gemma, gemma2, phi3,"
+        " deepseek_v2, deepseek_v3, got 'lama' (did you mean llama?)"
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from star_watos.cost import Column
-from star_watos.workload.model import Mla, Model
+from star_watos.workload.model import LayerKind, Mla, Model
 from star_watos.workload.op import (
     LSE_BYTES,
     MASK_BYTES,
@@ -13,15 +13,13 @@ from star_watos.workload.op import (
     Microbatch,
     Op,
     gemm,
-    norm,
-    residual,
     result,
     share_of_heads,
 )
 
 
-def attention_ops(model: Model, shape: Microbatch) -> tuple[Op, ...]:
-    """Return the first block of a layer: norm, projections, attention, output projection, add.
+def attention_ops(model: Model, shape: Microbatch, layer: LayerKind) -> tuple[Op, ...]:
+    """Return projections, attention and output projection.
 
     Queries, keys and values are split by heads, the output projection by its input, as in
     Megatron (arXiv 1909.08053, section 3).
@@ -29,11 +27,9 @@ def attention_ops(model: Model, shape: Microbatch) -> tuple[Op, ...]:
     width = share_of_heads(model.n_heads, shape.tp) * model.v_head_dim
     bias = model.d_model if model.out_bias else 0
     return (
-        norm("attention_norm", shape, model.d_model, model.norm_params),
         *(_latent_ops(model, model.mla, shape) if model.mla else _projection_ops(model, shape)),
-        _core(model, shape),
+        _core(model, shape, layer),
         gemm("attention_out", shape, shape.tokens, model.d_model, width, bias=bias),
-        residual("attention_residual", shape, model.d_model, model.dropout),
     )
 
 
@@ -55,7 +51,7 @@ def _projection_ops(model: Model, shape: Microbatch) -> tuple[Op, ...]:
     return (
         qkv,
         *((_qk_norm(model, shape, turned),) if model.qk_norm else ()),
-        *(() if model.learned_positions else (_rope(shape, turned),)),
+        *(() if model.learned_positions or model.alibi else (_rope(shape, turned),)),
     )
 
 
@@ -142,8 +138,8 @@ def _latent_norm(name: str, shape: Microbatch, rank: int) -> Op:
     return replace(made, weight_bytes=shape.element_bytes * rank)
 
 
-def scored_pairs(model: Model, shape: Microbatch) -> float:
-    """Return how many pairs of query and key of one sequence and head are computed.
+def scored_pairs(model: Model, shape: Microbatch, layer: LayerKind = LayerKind.DENSE) -> float:
+    """Return how many pairs of query and key of one sequence and head a layer computes.
 
     Unfused attention computes the square s². Flash attention skips blocks that the causal mask
     empties and is counted as s²/2 in the limit of small blocks (the convention of arXiv
@@ -158,13 +154,13 @@ def scored_pairs(model: Model, shape: Microbatch) -> float:
         case Attention.UNFUSED:
             return square
         case Attention.FLASH:
-            window = float(min(model.window or shape.seq_len, shape.seq_len))
+            window = float(min(model.window_of(layer) or shape.seq_len, shape.seq_len))
             return shape.seq_len * window - window**2 / 2.0 if model.causal else square
         case _:
             assert_never(shape.attention)
 
 
-def _core(model: Model, shape: Microbatch) -> Op:
+def _core(model: Model, shape: Microbatch, layer: LayerKind) -> Op:
     """Return softmax(Q·Kᵀ)·V: per sequence and head, a [seq_len, seq_len] square of scores.
 
     FLOPs = 2 * pairs * (qk_head_dim + v_head_dim) per sequence and head, the same for any split.
@@ -180,7 +176,7 @@ def _core(model: Model, shape: Microbatch) -> Op:
         n=float(shape.seq_len),
         k=float(model.qk_head_dim),
         batch=batch,
-        forward_flops=2.0 * batch * scored_pairs(model, shape) * width,
+        forward_flops=2.0 * batch * scored_pairs(model, shape, layer) * width,
         input_bytes=shape.element_bytes
         * shape.tokens
         * (heads * model.qk_head_dim + kv_heads * width),

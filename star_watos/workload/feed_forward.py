@@ -8,23 +8,13 @@ from star_watos.workload.op import (
     Microbatch,
     Op,
     gemm,
-    norm,
-    residual,
     result,
 )
 
 
 def feed_forward_ops(model: Model, shape: Microbatch, layer: LayerKind) -> tuple[Op, ...]:
-    """Return the second block of a layer: norm, feed-forward network or experts, add."""
-    return (
-        norm("mlp_norm", shape, model.d_model, model.norm_params),
-        *_middle_ops(model, shape, layer),
-        residual("mlp_residual", shape, model.d_model, model.dropout),
-    )
-
-
-def _middle_ops(model: Model, shape: Microbatch, layer: LayerKind) -> tuple[Op, ...]:
-    if model.moe is None or layer is LayerKind.DENSE:
+    """Return the feed-forward network of a layer, or its experts."""
+    if model.moe is None or layer is not LayerKind.MOE:
         return _mlp_ops("mlp", model, shape, d_ff=model.d_ff, tokens=shape.tokens)
     return _expert_ops(model, model.moe, shape)
 
@@ -75,23 +65,30 @@ def _expert_ops(model: Model, moe: Moe, shape: Microbatch) -> tuple[Op, ...]:
         tokens=shape.tokens * shape.ep * moe.top_k / moe.n_experts,
         batch=moe.n_experts / shape.ep,
     )
-    shared_d_ff = moe.n_shared * moe.d_ff
-    shared = _mlp_ops("shared_experts", model, shape, d_ff=shared_d_ff, tokens=shape.tokens)
     return (
-        _router(model, moe, shape),
+        _router("router", model, shape, moe.n_experts, bias=moe.router_bias),
         _dispatch(model, moe, shape),
         *routed,
-        *(shared if moe.n_shared else ()),
+        *(_shared_ops(model, moe, shape) if moe.n_shared else ()),
         _combine(model, moe, shape),
     )
 
 
-def _router(model: Model, moe: Moe, shape: Microbatch) -> Op:
-    bias = moe.n_experts if moe.router_bias else 0
-    saved = LOGIT_BYTES * shape.rows * moe.n_experts
-    return gemm(
-        "router", shape, shape.rows, moe.n_experts, model.d_model, bias=bias, saved_bytes=saved
-    )
+def _shared_ops(model: Model, moe: Moe, shape: Microbatch) -> tuple[Op, ...]:
+    """Return shared experts as one network, after the gate that weighs them if there is one.
+
+    The weight multiplies the activation, as that of the routed experts does.
+    """
+    gate = (_router("shared_gate", model, shape, 1),) if moe.shared_gate else ()
+    network = _mlp_ops("shared_experts", model, shape, d_ff=moe.d_shared, tokens=shape.tokens)
+    return gate + network
+
+
+def _router(name: str, model: Model, shape: Microbatch, width: int, *, bias: bool = False) -> Op:
+    """Return the product that gives each token its `width` scores."""
+    saved = LOGIT_BYTES * shape.rows * width
+    stored = width if bias else 0
+    return gemm(name, shape, shape.rows, width, model.d_model, bias=stored, saved_bytes=saved)
 
 
 def _dispatch(model: Model, moe: Moe, shape: Microbatch) -> Op:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from star_watos.spec import Document, InputError, Problem, locate, read
-from star_watos.workload.families import FAMILIES, REQUIRED, Family, Key
+from star_watos.workload.families import FAMILIES
+from star_watos.workload.family import Family
+from star_watos.workload.keys import REQUIRED, Key
 from star_watos.workload.model import Mla, Model, Moe
 
 _FOLDER = "configs/models"
@@ -32,10 +34,10 @@ def model_from(document: Document, name: str) -> Model:
     family = _family(document)
     values, problems = _values(document, family.keys)
     if not problems:
-        problems = _contradictions(document, family.keys, values)
+        problems = _contradictions(document, family, values)
     if problems or document.repeats:
         raise InputError(problems + document.repeats)
-    return _model(name, {**family.constant, **values})
+    return _model(name, {**family.constant, **values, **family.derive(values)})
 
 
 def _family(document: Document) -> Family:
@@ -55,35 +57,41 @@ def _family(document: Document) -> Family:
 def _values(document: Document, keys: Mapping[str, Key]) -> tuple[dict[str, Any], list[Problem]]:
     """Return what the file says for each of `keys`, and what is wrong with it."""
     values: dict[str, Any] = {}
-    strays = document.data.keys() - {key.name for key in keys.values()}
+    strays = document.data.keys() - {n for key in keys.values() for n in (key.name, key.also)}
     problems: dict[str, Problem] = {}  # by the file's key, which may serve two of ours
     for ours, key in keys.items():
         try:
             values[ours] = _value(document.data, key, strays)
         except ValueError as error:
-            problems[key.name] = Problem(document.mark((key.name,)), key.name, str(error))
+            problems[key.name] = _problem(document, key, str(error))
     return values, list(problems.values())
 
 
+def _problem(document: Document, key: Key, text: str) -> Problem:
+    name = key.spelled(document.data)
+    return Problem(document.mark(tuple(name.split("."))), name, text)
+
+
 def _value(data: Mapping[str, Any], key: Key, strays: Collection[str]) -> Any:  # noqa: ANN401 (what the key holds)
-    given = data.get(key.name)
+    given = key.given(data)
     optional = key.default is not REQUIRED
-    if key.name not in data and (key.named or not optional):
+    if not given and (key.named or not optional):
         raise ValueError(f"required, but missing{_nearest(key.name, strays)}")
-    if given is None and optional:
+    first = next((value for value in given.values() if value is not None), None)
+    if any(value not in (None, first) for value in given.values()):
+        raise ValueError(f"expected the same as {key.also}, got {_short(first)}")
+    if first is None and optional:
         return key.default
     try:
-        return key.parse(given)
+        return key.parse(first)
     except ValueError as error:
-        raise ValueError(f"{error}, got {_short(given)}") from None
+        raise ValueError(f"{error}, got {_short(first)}") from None
 
 
-def _contradictions(
-    document: Document, keys: Mapping[str, Key], values: Mapping[str, Any]
-) -> list[Problem]:
+def _contradictions(document: Document, family: Family, values: Mapping[str, Any]) -> list[Problem]:
     """Return which numbers, each right on its own, do not go together."""
     heads, kv_heads = values["n_heads"], values.get("n_kv_heads")
-    found: list[tuple[str, str]] = []
+    found = list(family.contradictions(values))
     if kv_heads and heads % kv_heads:
         found += [("n_kv_heads", f"expected a divisor of {heads} heads, got {kv_heads}")]
     if "kv_lora_rank" not in values and not values.get("head_dim") and values["d_model"] % heads:
@@ -94,7 +102,7 @@ def _contradictions(
     if values.get("n_dense_layers", 0) > values["n_layers"]:
         text = f"expected at most the {values['n_layers']} layers, got {values['n_dense_layers']}"
         found += [("n_dense_layers", text)]
-    return [Problem(document.mark((keys[k].name,)), keys[k].name, text) for k, text in found]
+    return [_problem(document, family.keys[ours], text) for ours, text in found]
 
 
 def _model(name: str, values: Mapping[str, Any]) -> Model:
@@ -102,7 +110,7 @@ def _model(name: str, values: Mapping[str, Any]) -> Model:
     derived = {
         "n_kv_heads": values["n_heads"] if mla else values.get("n_kv_heads") or values["n_heads"],
         "head_dim": _head_dim(values, mla),
-        "d_ff": values["d_ff"] or 4 * values["d_model"],
+        "d_ff": values.get("d_ff") or 4 * values["d_model"],
     }
     own = {field.name for field in fields(Model)}
     plain = {key: value for key, value in values.items() if key in own}
@@ -129,6 +137,8 @@ def _moe(values: Mapping[str, Any]) -> Moe | None:
         top_k=values["top_k"],
         d_ff=values.get("expert_d_ff", values["d_ff"]),
         n_shared=values.get("n_shared", 0),
+        shared_d_ff=values.get("shared_d_ff"),
+        shared_gate=values.get("shared_gate", False),
         n_dense_layers=values.get("n_dense_layers", 0),
         router_bias=values.get("router_bias", False),
     )

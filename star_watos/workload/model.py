@@ -8,16 +8,20 @@ class Norm(Enum):
     """How activations are normalised; the value is the number of weight vectors a norm has."""
 
     RMS = 1
-    """Scale only."""
+    """Scale only; also for layer norms without a shift, which read and write as much."""
     LAYER = 2
     """Scale and shift."""
 
 
 class LayerKind(Enum):
-    """What follows the attention of a decoder layer."""
+    """What a decoder layer is made of."""
 
     DENSE = "dense"
+    """Attention and a feed-forward network."""
+    WINDOWED = "windowed"
+    """The same, with a window that the other layers do not have."""
     MOE = "moe"
+    """Attention and experts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,19 @@ class Moe:
     """Width of one expert."""
     n_shared: int = 0
     """Experts that every token visits."""
+    shared_d_ff: int | None = None
+    """Width of all of them together; None for that of as many routed ones."""
+    shared_gate: bool = False
+    """Whether each token weighs the shared experts by a number of its own (Qwen2-MoE)."""
     n_dense_layers: int = 0
     """Layers at the beginning that have one feed-forward network instead."""
     router_bias: bool = False
     """Whether the router adds one stored number an expert (`e_score_correction_bias`)."""
+
+    @property
+    def d_shared(self) -> int:
+        """Width of all shared experts together."""
+        return self.n_shared * self.d_ff if self.shared_d_ff is None else self.shared_d_ff
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +101,42 @@ class Model:
     tied_embeddings: bool = False
     """Whether the logits reuse the token embedding."""
     learned_positions: bool = False
-    """Whether positions are a table of `max_seq_len` rows; otherwise they are rotary."""
+    """Whether positions are a table of `max_seq_len` rows; otherwise they are rotary, or ALiBi."""
+    unused_positions: int = 0
+    """Rows of that table beyond `max_seq_len` (OPT)."""
+    alibi: bool = False
+    """Whether distance is subtracted from the scores instead; it takes no table and no rotation."""
     causal: bool = True
     window: int | None = None
     """How many tokens back attention reaches; None for all."""
+    windowed_layers: int | None = None
+    """How many layers have the window; None for all. They may alternate with those that have none.
+    """
+    parallel_block: bool = False
+    """Whether attention and feed-forward network both read the layer's input, and one add ends it.
+    """
+    norms_per_layer: int = 2
+    """One before each block; 1 if parallel blocks share theirs, 4 with one after each (Gemma 2)."""
+    embedding_norm: bool = False
+    """Whether the embedding is normalised before the first layer (BLOOM)."""
     dropout: float = 0.0
     """Probability of dropping an element before each residual add."""
+    embedding_dropout: float | None = None
+    """Probability of dropping an element of the embedding; None for that of the residual adds."""
     attention_dropout: float = 0.0
     """Probability of dropping a softmax output."""
     moe: Moe | None = None
     mla: Mla | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no kind of layer stands for."""
+        if self.moe is not None and self.windowed_layers is not None:
+            raise ValueError("windowed_layers: experts with a window in some layers are not known")
+
+    def window_of(self, layer: LayerKind) -> int | None:
+        """Return how many tokens back attention of such a layer reaches; None for all."""
+        everywhere = self.windowed_layers is None
+        return self.window if everywhere or layer is LayerKind.WINDOWED else None
 
     @property
     def qk_head_dim(self) -> int:
@@ -145,18 +184,24 @@ class Model:
 
 
 def layer_kinds(model: Model) -> tuple[tuple[LayerKind, int], ...]:
-    """Return the kinds of decoder layers from bottom to top, and how many of each follow."""
+    """Return the kinds of decoder layers from bottom to top, and how many there are of each.
+
+    Layers with a window and without alternate; the kind of the lowest comes first.
+    """
     if model.moe is None:
-        return ((LayerKind.DENSE, model.n_layers),)
-    dense = model.moe.n_dense_layers
-    counts = ((LayerKind.DENSE, dense), (LayerKind.MOE, model.n_layers - dense))
+        windowed = model.windowed_layers or 0
+        counts = ((LayerKind.WINDOWED, windowed), (LayerKind.DENSE, model.n_layers - windowed))
+    else:
+        dense = model.moe.n_dense_layers
+        counts = ((LayerKind.DENSE, dense), (LayerKind.MOE, model.n_layers - dense))
     return tuple((kind, count) for kind, count in counts if count)
 
 
 def embedding_params(model: Model) -> int:
-    """Return the parameters of the token table, and of the position table if there is one."""
-    rows = model.vocab + (model.max_seq_len if model.learned_positions else 0)
-    return rows * model.d_model
+    """Return the parameters of the token table, and of a position table and norm if there are."""
+    positions = model.max_seq_len + model.unused_positions if model.learned_positions else 0
+    norm = model.norm_params if model.embedding_norm else 0
+    return (model.vocab + positions) * model.d_model + norm
 
 
 def head_params(model: Model) -> int:
@@ -165,9 +210,9 @@ def head_params(model: Model) -> int:
 
 
 def layer_params(model: Model, kind: LayerKind) -> int:
-    """Return the parameters of one decoder layer: two norms, attention, feed-forward."""
+    """Return the parameters of one decoder layer: norms, attention, feed-forward."""
     attention = _mla_params(model, model.mla) if model.mla else _attention_params(model)
-    return 2 * model.norm_params + attention + _feed_forward_params(model, kind)
+    return model.norms_per_layer * model.norm_params + attention + _feed_forward_params(model, kind)
 
 
 def mlp_params(model: Model, d_ff: int) -> int:
@@ -197,8 +242,10 @@ def _mla_params(model: Model, mla: Mla) -> int:
 
 
 def _feed_forward_params(model: Model, kind: LayerKind) -> int:
-    if kind is LayerKind.DENSE or model.moe is None:
+    if kind is not LayerKind.MOE or model.moe is None:
         return mlp_params(model, model.d_ff)
     moe = model.moe
     router = moe.n_experts * (model.d_model + (1 if moe.router_bias else 0))
-    return router + (moe.n_experts + moe.n_shared) * mlp_params(model, moe.d_ff)
+    shared = mlp_params(model, moe.d_shared) if moe.n_shared else 0
+    gate = model.d_model if moe.shared_gate else 0
+    return router + moe.n_experts * mlp_params(model, moe.d_ff) + shared + gate

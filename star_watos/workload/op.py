@@ -174,14 +174,24 @@ def result(name: str, shape: Microbatch, m: Column, n: Column, reads: Column) ->
     )
 
 
-def norm(name: str, shape: Microbatch, width: int, params: int) -> Op:
+def norm(
+    name: str,
+    shape: Microbatch,
+    width: int,
+    params: int,
+    *,
+    saves_input: bool = True,
+    saves_result: bool = True,
+) -> Op:
     """Return a norm of `width` on the residual stream; its input stays in memory with its result.
 
     The input is the sum that entered the stream last. To make it again would take the product
-    before it and that product's all-reduce, so recomputation keeps it.
+    before it and that product's all-reduce, so recomputation keeps it. Where another norm has saved
+    the same input, `saves_input` is false; where the result is added only, `saves_result` is.
     """
     size, rows = shape.element_bytes, shape.rows
     stream = size * rows * width
+    kept = saves_input * stream
     return Op(
         name=name,
         kind=Kind.VECTOR,
@@ -190,25 +200,25 @@ def norm(name: str, shape: Microbatch, width: int, params: int) -> Op:
         weight_bytes=size * params,
         input_bytes=stream,
         output_bytes=stream,
-        saved_bytes=2.0 * stream,
-        kept_bytes=stream,
-        recomputed=True,
+        saved_bytes=kept + saves_result * stream,
+        kept_bytes=kept,
+        recomputed=saves_result,
     )
 
 
-def residual(name: str, shape: Microbatch, width: int, dropout: float) -> Op:
-    """Return the add that ends a block, after dropout if there is one.
+def residual(name: str, shape: Microbatch, width: int, dropout: float, blocks: int = 1) -> Op:
+    """Return the add that ends `blocks` blocks side by side, after dropout if there is one.
 
-    The sum is saved by the norm that reads it, so that only the mask is this operator's own.
+    The sum is saved by the norm that reads it, so that only the masks are this operator's own.
     """
     size, elements = shape.element_bytes, shape.rows * width
-    mask = MASK_BYTES * elements if dropout else 0.0 * elements
+    mask = blocks * MASK_BYTES * elements if dropout else 0.0 * elements
     return Op(
         name=name,
         kind=Kind.VECTOR,
         m=shape.rows,
         n=float(width),
-        input_bytes=2.0 * size * elements,
+        input_bytes=(1.0 + blocks) * size * elements,
         output_bytes=size * elements + mask,
         saved_bytes=mask,
         recomputed=dropout > 0,

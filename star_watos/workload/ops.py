@@ -9,7 +9,16 @@ from star_watos.cost import Column
 from star_watos.workload.attention import attention_ops
 from star_watos.workload.feed_forward import feed_forward_ops
 from star_watos.workload.model import LayerKind, Model
-from star_watos.workload.op import LOGIT_BYTES, MASK_BYTES, Kind, Microbatch, Op, gemm, norm
+from star_watos.workload.op import (
+    LOGIT_BYTES,
+    MASK_BYTES,
+    Kind,
+    Microbatch,
+    Op,
+    gemm,
+    norm,
+    residual,
+)
 
 
 def layer_ops(model: Model, shape: Microbatch, layer: LayerKind) -> tuple[Op, ...]:
@@ -25,7 +34,41 @@ def layer_ops(model: Model, shape: Microbatch, layer: LayerKind) -> tuple[Op, ..
     ['attention_norm', 'qkv', 'rope', 'attention', 'attention_out', 'attention_residual',
      'mlp_norm', 'mlp_up', 'mlp_activation', 'mlp_down', 'mlp_residual']
     """
-    return attention_ops(model, shape) + feed_forward_ops(model, shape, layer)
+    attention = attention_ops(model, shape, layer)
+    network = feed_forward_ops(model, shape, layer)
+    if model.parallel_block:
+        return _side_by_side(model, shape, attention, network)
+    return _block("attention", model, shape, attention) + _block("mlp", model, shape, network)
+
+
+def _block(name: str, model: Model, shape: Microbatch, ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    """Return norm, `ops` and add; with four norms a layer, one more before the add."""
+    width, params = model.d_model, model.norm_params
+    after = norm(f"{name}_post_norm", shape, width, params, saves_result=False)
+    return (
+        norm(f"{name}_norm", shape, width, params),
+        *ops,
+        *((after,) if model.norms_per_layer == 4 else ()),
+        residual(f"{name}_residual", shape, width, model.dropout),
+    )
+
+
+def _side_by_side(
+    model: Model, shape: Microbatch, attention: tuple[Op, ...], network: tuple[Op, ...]
+) -> tuple[Op, ...]:
+    """Return both blocks on the layer's input and one add; they share a norm, or their norms do it.
+
+    Whichever norm there is second finds its input saved by the first.
+    """
+    width, params = model.d_model, model.norm_params
+    own = norm("mlp_norm", shape, width, params, saves_input=False)
+    return (
+        norm("attention_norm", shape, width, params),
+        *attention,
+        *((own,) if model.norms_per_layer == 2 else ()),
+        *network,
+        residual("residual", shape, width, model.dropout, blocks=2),
+    )
 
 
 def layer_input_bytes(model: Model, shape: Microbatch) -> Column:
@@ -44,22 +87,24 @@ def embedding_ops(model: Model, shape: Microbatch) -> tuple[Op, ...]:
     """Return the lookup that makes the first layer's input; the table is split by vocabulary.
 
     `weight_bytes` are the rows looked up, not the table. The result is the first layer's input and
-    on its account; only a dropout mask is saved here.
+    on its account; only a dropout mask is saved here, and what a norm of the embedding reads.
     """
     size, width = shape.element_bytes, model.d_model
     positions = shape.seq_len * width if model.learned_positions else 0.0
-    mask = (MASK_BYTES if model.dropout else 0.0) * shape.rows * width
-    return (
-        Op(
-            name="embedding",
-            kind=Kind.VECTOR,
-            m=shape.tokens,
-            n=float(width),
-            weight_bytes=size * (shape.tokens / shape.tp * width + positions),
-            output_bytes=size * shape.tokens * width + mask,
-            saved_bytes=mask,
-        ),
+    own = model.embedding_dropout
+    dropout = model.dropout if own is None else own
+    mask = (MASK_BYTES if dropout else 0.0) * shape.rows * width
+    lookup = Op(
+        name="embedding",
+        kind=Kind.VECTOR,
+        m=shape.tokens,
+        n=float(width),
+        weight_bytes=size * (shape.tokens / shape.tp * width + positions),
+        output_bytes=size * shape.tokens * width + mask,
+        saved_bytes=mask,
     )
+    after = norm("embedding_norm", shape, width, model.norm_params, saves_result=False)
+    return (lookup, after) if model.embedding_norm else (lookup,)
 
 
 def head_ops(model: Model, shape: Microbatch) -> tuple[Op, ...]:
