@@ -25,7 +25,10 @@ from star_watos.workload import (
     share_of_heads,
 )
 
-NAMES = ["gpt3_175b", "llama3_8b", "llama3_70b", "mixtral_8x7b", "deepseek_v3"]
+NAMES = [
+    *("gpt3_175b", "llama3_8b", "llama3_70b", "mixtral_8x7b", "deepseek_v3"),
+    *("falcon_40b", "gemma2_9b", "bloom_176b", "deepseek_v2"),
+]
 MODELS = {name: load_model(name) for name in NAMES}
 QUANTITIES = [f.name for f in fields(Op) if f.name not in ("name", "kind", "recomputed")]
 COSTS = [name for name in QUANTITIES if name.endswith(("flops", "bytes"))]
@@ -65,11 +68,11 @@ def test_gemms_do_two_flops_per_active_parameter_and_token(name):
         count * total([op for op in layer_ops(model, shape, kind) if op.kind is Kind.GEMM], FLOPS)
         for kind, count in layer_kinds(model)
     ]
-    vectors = (2 * model.n_layers + 1) * model.norm_params
-    if model.qkv_bias:  # GPT-3: 3 h + h + 4 h + h
+    vectors = (model.norms_per_layer * model.n_layers + 1) * model.norm_params
+    if model.qkv_bias:  # GPT-3 and BLOOM: 3 h + h + 4 h + h
         vectors += model.n_layers * 9 * model.d_model
     if model.mla and model.moe:
-        vectors += model.n_layers * (1536 + 512) + 58 * model.moe.n_experts
+        vectors += model.n_layers * (1536 + 512) + model.moe.router_bias * 58 * 256
     matrices = model.n_active_params - embedding_params(model) - vectors
     matrices += model.vocab * model.d_model if model.tied_embeddings else 0
     assert sum(layers) + total(head_ops(model, shape), FLOPS) == 2 * tokens * matrices

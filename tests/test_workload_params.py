@@ -25,11 +25,17 @@ PUBLISHED = {
     "llama3_405b": 405_853_388_800,  # meta-llama/Llama-3.1-405B at b906e4d (8 key-value heads)
     "smollm2_135m": 134_515_008,  # HuggingFaceTB/SmolLM2-135M; its weights run in star accuracy
     "mixtral_8x7b": 46_702_792_704,  # mistralai/Mixtral-8x7B-v0.1; Keras hub's mixtral preset
+    # The page's total 41,835,970,560 has the tied table twice, 65,024 * 8,192 more.
+    "falcon_40b": 41_303_293_952,  # tiiuae/falcon-40b
+    "gemma2_9b": 9_241_705_984,  # google/gemma-2-9b
+    "bloom_176b": 176_247_271_424,  # bigscience/bloom
+    "qwen3_30b_a3b": 30_532_122_624,  # Qwen/Qwen3-30B-A3B
+    "deepseek_v2": 235_741_434_880,  # deepseek-ai/DeepSeek-V2
     # Sum over the tensors of the published checkpoint without its layer 61 (the multi-token
     # prediction module) and without the scales of its fp8 blocks.
     "deepseek_v3": 671_026_419_200,
 }
-SHIPPED = [*PUBLISHED, "gpt3_175b"]
+SHIPPED = [*PUBLISHED, "gpt3_175b", "opt_175b"]
 
 
 @pytest.mark.parametrize(("name", "count"), PUBLISHED.items())
@@ -46,6 +52,14 @@ def test_gpt3_by_hand():
     (arXiv 2005.14165, table 2.1).
     """
     assert load_model("gpt3_175b").n_params == 174_604_259_328
+
+
+def test_opt_by_hand():
+    """As GPT-3, with 50,272 tokens and 2,048 + 2 positions; published as 175B (arXiv 2205.01068).
+
+    173,946,175,488 + 15,335,424 + 52,322 * 12,288 + 24,576 = 174,604,468,224
+    """
+    assert load_model("opt_175b").n_params == 174_604_468_224
 
 
 def test_deepseek_by_hand():
@@ -123,8 +137,20 @@ def small(**changes):
         ({"gated": False}, -8 * 16),
         ({"tied_embeddings": True}, -8 * 10),
         ({"learned_positions": True}, 32 * 8),
+        ({"learned_positions": True, "unused_positions": 2}, 34 * 8),
+        ({"alibi": True}, 0),
+        ({"parallel_block": True}, 0),
+        ({"norms_per_layer": 1}, -8),
+        ({"norms_per_layer": 4}, 2 * 8),
+        ({"embedding_norm": True}, 8),
+        ({"window": 4, "windowed_layers": 1}, 0),
         ({"moe": Moe(n_experts=4, top_k=2, d_ff=16)}, 3 * 3 * 8 * 16 + 4 * 8),
         ({"moe": Moe(n_experts=4, top_k=2, d_ff=16, n_dense_layers=1)}, 0),
+        ({"moe": Moe(4, 2, d_ff=16, n_shared=2)}, 5 * 3 * 8 * 16 + 4 * 8),
+        (
+            {"moe": Moe(4, 2, d_ff=16, n_shared=1, shared_d_ff=5, shared_gate=True)},
+            3 * 3 * 8 * 16 + 4 * 8 + 3 * 8 * 5 + 8,
+        ),
     ],
 )
 def test_each_option_adds_what_it_stores(changes, more):

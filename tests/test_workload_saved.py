@@ -146,7 +146,13 @@ def test_full_recomputation_keeps_the_input_of_a_layer(split, expected):
     assert layer_input_bytes(load_model("llama2_7b"), shape) == 2048 * expected
 
 
-@pytest.mark.parametrize("name", ["gpt3_175b", "llama3_70b", "mixtral_8x7b", "deepseek_v3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gpt3_175b", "llama3_70b", "mixtral_8x7b", "deepseek_v3"),
+        *("falcon_40b", "gemma2_9b", "bloom_176b", "qwen3_30b_a3b"),
+    ],
+)
 @pytest.mark.parametrize("attention", Attention)
 def test_recomputation_never_adds_memory(name, attention):
     model = load_model(name)
