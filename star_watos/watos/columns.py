@@ -42,6 +42,19 @@ class LayerColumns:
     embedding_comm: Cost
     """The all-reduce that joins the lookups of a split embedding table."""
 
+    passes: Column
+    """Passes of a layer's forward and backward work: 3 where the forward pass is repeated whole."""
+
+    @property
+    def forward_s(self) -> Column:
+        """Seconds of a layer's forward pass, with its share of the communication."""
+        return self.forward.time_s + self.comm_s / self.passes
+
+    @property
+    def backward_s(self) -> Column:
+        """Seconds of the rest: what is made again, backward, and its communication."""
+        return self.busy_s - self.forward_s
+
     @property
     def comm_s(self) -> Column:
         """All exposed communication of one layer."""
@@ -110,6 +123,7 @@ def _spread(
         head_bytes=_row(slices.head_bytes, index),
         boundary_bytes=_row(slices.boundary_bytes, index),
         embedding_comm=_rows(slices.embedding_comm, index),
+        passes=passes,
     )
 
 

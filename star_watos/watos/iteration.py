@@ -61,7 +61,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
     ]
     fullest = largest_stage(stages, [params.all for params in each])
     params = stage_params(model, fullest, plans.tp, layer)
-    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, params)
+    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     done = (layer.forward + layer.recompute + layer.backward).ops
     times = plans.tp * plans.replicas * n_microbatches
