@@ -186,7 +186,7 @@ class Model:
 def layer_kinds(model: Model) -> tuple[tuple[LayerKind, int], ...]:
     """Return the kinds of decoder layers from bottom to top, and how many there are of each.
 
-    Layers with a window and without alternate; the kind of the lowest comes first.
+    Layers with a window and without may alternate: all of one kind are counted together.
     """
     if model.moe is None:
         windowed = model.windowed_layers or 0
