@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from star_watos.cost import Column, Cost
 from star_watos.watos.layer import Slice, slice_of
 from star_watos.watos.machine import Machine
-from star_watos.watos.plans import Ints, Plans, Recompute
+from star_watos.watos.plans import Index, Ints, Plans, Recompute
 from star_watos.watos.training import Training
 from star_watos.workload import Microbatch, Model
-
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class LayerColumns:
 
 def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:
     """Evaluate what differs between slices once, and give each plan its row."""
-    first, index = _distinct(plans)
+    first, index = plans.distinct("tp_rows", "tp_cols", "microbatch", "sp", "cp", "ep")
     own = plans.take(first)
     tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
     slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
@@ -88,15 +85,6 @@ def microbatch_of(training: Training, plans: Plans) -> Microbatch:
         attention=training.attention_kind,
         ep=ep,
     )
-
-
-def _distinct(plans: Plans) -> tuple[Index, Index]:
-    """Return a plan of each distinct slice, and each plan's place among them."""
-    key = plans.tp_rows
-    for column in (plans.tp_cols, plans.microbatch, plans.sp, plans.cp, plans.ep):
-        key = key * (int(column.max()) + 1) + column
-    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return first, inverse
 
 
 def _spread(

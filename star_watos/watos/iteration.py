@@ -59,9 +59,9 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         memory_bytes(training, plans, layer, n_microbatches, s, p)
         for s, p in zip(stages, each, strict=True)
     ]
-    fullest = largest_stage(stages, [params.all for params in each])
+    fullest, _ = largest_stage(stages, [params.all for params in each])
     params = stage_params(model, fullest, plans.tp, layer)
-    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches)
+    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages, each)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     done = (layer.forward + layer.recompute + layer.backward).ops
     times = plans.tp * plans.replicas * n_microbatches

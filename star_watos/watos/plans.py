@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Index = NDArray[np.intp]
 
 
 class Recompute(IntEnum):
@@ -93,7 +94,21 @@ class Plans:
     def __len__(self) -> int:
         return len(self.tp_rows)
 
-    def take(self, rows: "Ints | NDArray[np.bool_]") -> "Plans":
+    def distinct(self, *names: str) -> tuple[Index, Index]:
+        """Return a row of each distinct combination of columns, and each row's place among them.
+
+        >>> first, place = plans_of(3, pp=[4, 8, 4]).distinct("pp")
+        >>> first.tolist(), place.tolist()
+        ([0, 1], [0, 1, 0])
+        """
+        key = np.zeros(len(self), dtype=np.int64)
+        for name in names:
+            column = getattr(self, name)
+            key = key * (int(column.max(initial=0)) + 1) + column
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        return first, inverse
+
+    def take(self, rows: "Ints | Index | NDArray[np.bool_]") -> "Plans":
         """Return the given rows."""
         return Plans(*(getattr(self, f.name)[rows] for f in fields(self)))
 

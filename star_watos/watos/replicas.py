@@ -6,6 +6,7 @@ before every pass. Beside the work they travel a layer at a time, so that the fi
 last reduction of a pass show, and of every other what exceeds a layer's work.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +16,10 @@ from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
 from star_watos.watos.machine import Machine
 from star_watos.watos.pipeline import FORWARD_SHARE, stage_passes
-from star_watos.watos.plans import Plans, Schedule
-from star_watos.watos.stages import Params, StageKind, stage_params
+from star_watos.watos.plans import Index, Plans, Schedule
+from star_watos.watos.stages import Params, StageKind
 from star_watos.watos.training import WEIGHT_BYTES, Training
 from star_watos.workload import Model, embedding_params, head_params
-
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +29,18 @@ class Transfers:
     machine: Machine
     training: Training
     plans: Plans
-    latency_s: Column
-    s_per_byte: Column
-
-    @classmethod
-    def of(cls, machine: Machine, training: Training, plans: Plans) -> "Transfers":
-        """Return the transfers; a ring takes a latency, and seconds in proportion to its bytes."""
-        latency = machine.replicas_ring_s(plans, 0.0)
-        slope = (machine.replicas_ring_s(plans, GIGABYTE) - latency) / GIGABYTE
-        return cls(machine, training, plans, latency, slope)
 
     def gather_s(self, params: Params) -> Column:
         """Seconds to make weights whole."""
-        return self._ring_s(WEIGHT_BYTES * self._shared(params))
+        seconds = self.machine.replicas_ring_s(self.plans, WEIGHT_BYTES * self._shared(params))
+        return np.where(self.plans.replicas > 1, seconds, 0.0)
 
     def reduce_s(self, params: Params) -> Column:
         """Seconds to add up gradients: a reduce-scatter where states are split."""
         n_bytes = self.training.gradient_bytes * self._shared(params)
+        ring = self.machine.replicas_ring_s(self.plans, n_bytes)
         whole = self.machine.replicas_all_reduce_s(self.plans, n_bytes)
-        seconds = np.where(self.plans.zero > 0, self._ring_s(n_bytes), whole)
-        return np.where(self.plans.replicas > 1, seconds, 0.0)
-
-    def _ring_s(self, n_bytes: Column) -> Column:
-        seconds = self.latency_s + self.s_per_byte * n_bytes
+        seconds = np.where(self.plans.zero > 0, ring, whole)
         return np.where(self.plans.replicas > 1, seconds, 0.0)
 
     def _shared(self, params: Params) -> Column:
@@ -98,25 +86,33 @@ class Pieces:
 
     @classmethod
     def of(cls, transfers: Transfers, model: Model, layer: LayerColumns) -> "Pieces":
-        """Return all pieces."""
-        plans = transfers.plans
-        copies = model.tied_embeddings * (plans.pp > 1) * embedding_params(model)
-        return cls(
-            layer=Piece.of(transfers, layer.params - layer.expert_params, layer.expert_params),
-            table=Piece.of(transfers, embedding_params(model) / plans.tp),
-            head=Piece.of(transfers, (head_params(model) + copies) / plans.tp),
+        """Return all pieces; they are made once for plans that differ in other things only."""
+        first, index = transfers.plans.distinct(
+            "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
         )
+        own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
+        params, experts = _rows(layer.params, first), _rows(layer.expert_params, first)
+        copies = model.tied_embeddings * (own.plans.pp > 1) * embedding_params(model)
+        pieces = (
+            Piece.of(own, params - experts, experts),
+            Piece.of(own, embedding_params(model) / own.plans.tp),
+            Piece.of(own, (head_params(model) + copies) / own.plans.tp),
+        )
+        return cls(*(Piece(_rows(p.gather, index), _rows(p.reduce, index)) for p in pieces))
+
+
+def _rows(column: Column, index: Index) -> Column:
+    return column if np.ndim(column) == 0 else np.asarray(column)[index]
 
 
 def exposed_by_stage(
-    transfers: Transfers, model: Model, pieces: Pieces, layer: LayerColumns, stage: StageKind
+    transfers: Transfers, pieces: Pieces, layer: LayerColumns, stage: StageKind, params: Params
 ) -> Exposed:
-    """Return what replicas add to a stage."""
+    """Return what replicas add to a stage, which has `params` on a device."""
     zero = transfers.plans.zero
     if transfers.training.overlap:
         found = _beside_work(transfers, pieces, layer, stage)
     else:
-        params = stage_params(model, stage, transfers.plans.tp, layer)
         whole = Exposed(0.0, transfers.reduce_s(params), transfers.gather_s(params))
         found = replace(whole, each=_in_turn(transfers.plans, pieces, stage))
     return Exposed(
@@ -174,6 +170,8 @@ def _each(
 ) -> Column:
     """Seconds of one microbatch's passes that ZeRO-2 and 3 add: each chunk is a pass of its own."""
     plans, v = transfers.plans, transfers.plans.virtual_stages
+    if not np.any(plans.zero >= 2):
+        return 0.0
     rest = np.maximum(stage.layers / v - 1, 0)
     gather, reduce = pieces.layer.gather, pieces.layer.reduce
     reduces = reduce + rest * np.maximum(reduce - behind, 0.0)
@@ -205,10 +203,10 @@ def late_weights_s(transfers: Transfers, pieces: Pieces, layer: LayerColumns) ->
 
 def ends_exposed_s(
     transfers: Transfers,
-    model: Model,
     layer: LayerColumns,
-    stages: tuple[StageKind, ...],
-    exposed: list[Exposed],
+    stages: Sequence[StageKind],
+    params: Sequence[Params],
+    exposed: Sequence[Exposed],
 ) -> tuple[Column, Column]:
     """Return what replicas and the optimizer add at both ends of the iteration.
 
@@ -219,10 +217,9 @@ def ends_exposed_s(
     first = stage_passes(plans, layer, stages[0])
     traffic, rate = transfers.training.optimizer_traffic_bytes, transfers.machine.memory_bytes_per_s
     comm, steps, starts = [], [], []
-    for stage, found in zip(stages, exposed, strict=True):
-        params = stage_params(model, stage, plans.tp, layer)
+    for stage, own, found in zip(stages, params, exposed, strict=True):
         lead = stage.index * (first.backward_s - first.weights_s * _late(plans)) / v
-        step = params.split(plans, 1) * traffic / rate
+        step = own.split(plans, 1) * traffic / rate
         comm.append(np.where(stage.exists, found.late - lead, -np.inf))
         steps.append(step)
         starts.append(np.where(stage.exists, found.early - stage.index * first.forward_s / v, 0.0))

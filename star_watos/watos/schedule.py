@@ -4,6 +4,7 @@ p stages that take t_s per microbatch need, for m microbatches, m max(t) for the
 they wait for each other (`pipeline`) and for their replicas (`replicas`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ from star_watos.watos.replicas import (
     exposed_by_stage,
     late_weights_s,
 )
-from star_watos.watos.stages import StageKind, largest_stage, stage_kinds
+from star_watos.watos.stages import Params, StageKind, largest_stage
 from star_watos.watos.training import Training
 from star_watos.workload import Model
 
@@ -83,22 +84,29 @@ def exposed_s(
     plans: Plans,
     layer: LayerColumns,
     n_microbatches: Ints,
+    stages: Sequence[StageKind],
+    params: Sequence[Params],
 ) -> dict[str, Column]:
-    """Return the exposed seconds by cause; they sum to the iteration."""
-    transfers = Transfers.of(machine, training, plans)
-    stages = stage_kinds(model, plans.pp)
+    """Return the exposed seconds by cause; they sum to the iteration.
+
+    `params` are those on a device of each of `stages`.
+    """
+    transfers = Transfers(machine, training, plans)
     pieces = Pieces.of(transfers, model, layer)
-    replicas = [exposed_by_stage(transfers, model, pieces, layer, stage) for stage in stages]
+    replicas = [
+        exposed_by_stage(transfers, pieces, layer, stage, own)
+        for stage, own in zip(stages, params, strict=True)
+    ]
     send = np.where(plans.pp > 1, machine.send_s(plans, layer.boundary_bytes), 0.0)
     seconds = [
         _busy_s(training, plans, layer, stage, found, send)
         for stage, found in zip(stages, replicas, strict=True)
     ]
-    slowest = largest_stage(stages, seconds)
+    slowest, place = largest_stage(stages, seconds)
     times, passes = stage_times(plans, layer, slowest), stage_passes(plans, layer, slowest)
-    each = exposed_by_stage(transfers, model, pieces, layer, slowest).each
+    each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
     late = late_weights_s(transfers, pieces, layer)
-    at_ends, step = ends_exposed_s(transfers, model, layer, stages, replicas)
+    at_ends, step = ends_exposed_s(transfers, layer, stages, params, replicas)
     terms: dict[str, Column] = {
         "compute": n_microbatches * times.compute,
         "recompute": n_microbatches * times.recompute,

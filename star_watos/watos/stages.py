@@ -42,12 +42,16 @@ def stage_kinds(model: Model, pp: Ints) -> tuple[StageKind, StageKind, StageKind
     )
 
 
-def largest_stage(stages: Sequence[StageKind], sizes: Sequence[Column]) -> StageKind:
-    """Return for each plan the stage that has most, of those that exist; the first of equals."""
+def largest_stage(stages: Sequence[StageKind], sizes: Sequence[Column]) -> tuple[StageKind, Ints]:
+    """Return for each plan the stage that has most of those that exist, and its place in `stages`.
+
+    Of equals it is the first.
+    """
     best, most = stages[0], np.asarray(sizes[0])
-    for stage, size in zip(stages[1:], sizes[1:], strict=True):
+    place = np.zeros(stages[0].index.shape, dtype=np.int64)
+    for at, (stage, size) in enumerate(zip(stages[1:], sizes[1:], strict=True), start=1):
         larger = stage.exists & (size > most)
-        most = np.where(larger, size, most)
+        most, place = np.where(larger, size, most), np.where(larger, at, place)
         best = StageKind(
             exists=best.exists,
             index=np.where(larger, stage.index, best.index),
@@ -55,7 +59,7 @@ def largest_stage(stages: Sequence[StageKind], sizes: Sequence[Column]) -> Stage
             has_embedding=np.where(larger, stage.has_embedding, best.has_embedding),
             has_head=np.where(larger, stage.has_head, best.has_head),
         )
-    return best
+    return best, place
 
 
 def every_stage(model: Model, pp: int) -> StageKind:
