@@ -275,7 +275,7 @@ SIMULATE_MISTAKES = [
     (star, "--keep-ratio 2", "--keep-ratio  sparsity.keep_ratio: expected less than or equal to 1"),
     (star, "--keep-ratio nan", "--keep-ratio  sparsity.keep_ratio: expected a finite number, got "),
     (star, "--keep-ratio .5 --kv-ratio .1", "--kv-ratio  sparsity: kv_ratio 0.1 is below keep_ra"),
-    (star, "--model llama3_7b", "llama3_7b  no such file, nor a shipped one (shipped: deepseek_v3"),
+    (star, "--model llama3_7b", "llama3_7b  no such file, nor a shipped one (shipped: bloom_176b"),
     (star, "--model deepseek_v3", "deepseek_v3  latent attention (MLA) has no K/V rows of its own"),
     (star, "--sparsity sofa", "sofa  no such file, nor a shipped one (shipped: "),
     (star, "star_29nm", "star_29nm  no such file, nor a shipped one (shipped: star_28nm; did you "),

@@ -9,17 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from star_watos.report.trace import write_trace
+from star_watos.validate.schedules import Setting, gaps, playable
 from star_watos.watos import (
-    Choices,
     Schedule,
     Training,
-    Wafer,
-    cluster_plans,
+    document,
     evaluate,
-    legal_plans,
     load_hardware,
     machine_of,
     plans_of,
+    simulate,
 )
 from star_watos.watos.event import (
     Graph,
@@ -29,18 +28,16 @@ from star_watos.watos.event import (
     Resource,
     StageWork,
     Task,
-    compare,
     order_of,
     play,
     play_iteration,
     play_work,
+    played,
     trace_events,
 )
 from star_watos.watos.memory import in_flight
 from star_watos.watos.stages import every_stage
 
-MACHINES = {"watos_config3": None, "dgx_a100": 64, "dgx_h100": 256}
-MODELS = ("llama2_7b", "llama3_70b", "gpt3_175b")
 F, B, W, X = 1.0, 2.0, 0.75, 0.0625
 """Seconds of a stage's passes, W of B for gradients of weights, and of a send; exact in binary."""
 POINTS = given(p=st.integers(1, 9), m=st.integers(1, 30))
@@ -257,31 +254,10 @@ def test_tasks_that_wait_for_each_other_are_an_error():
         play(graph)
 
 
-def plans_on(name, training, schedule):
-    """Return machine, model and the legal plans that have few enough tasks to play many of them."""
-    hardware, model, batch = load_hardware(name), training.load(), training.global_batch
-    choices = Choices(zero=(0, 1, 2, 3), schedule=(schedule,))
-    machine = machine_of(hardware, training, MACHINES[name])
-    if isinstance(hardware, Wafer):
-        plans = legal_plans(model, hardware.grid, batch, choices)
-    else:
-        per_node = hardware.network.gpus_per_node
-        plans = cluster_plans(model, per_node, machine.n_devices, batch, choices)
-    m = batch // (plans.dp * plans.microbatch)
-    few = (m * plans.pp * plans.virtual_stages <= 500) & (
-        (plans.zero < 2) | (m * model.n_layers <= 4000)
-    )
-    return machine, model, plans.take(few)
-
-
-def training_of(model, name, *, overlap=True):
-    batch = 128 if name == "dgx_h100" else 32
-    return Training(model=model, seq_len=2048, global_batch=batch, overlap=overlap)
-
-
 def one_plan(**wanted):
-    training = training_of("llama3_70b", "dgx_a100")
-    machine, model, plans = plans_on("dgx_a100", training, Schedule(wanted.get("schedule", 0)))
+    training = Training(model="llama3_70b", seq_len=2048, global_batch=32)
+    setting = Setting("dgx_a100", training, Schedule(wanted.get("schedule", 0)))
+    machine, model, plans = playable(setting)
     rows = np.all([getattr(plans, name) == value for name, value in wanted.items()], axis=0)
     plan = plans.take(np.flatnonzero(rows)[:1])
     result = evaluate(machine, model, training, plan)
@@ -317,6 +293,17 @@ def test_a_resource_takes_one_task_at_a_time_and_nothing_is_lost(schedule):
     assert played.makespan_s >= played.busy_s(played.slowest)
 
 
+def test_a_simulation_by_events_adds_up():
+    training = Training(model="llama3_8b", seq_len=4096, global_batch=64)
+    chosen = simulate(load_hardware("dgx_a100"), training.load(), training, {"pp": 4}, devices=16)
+    timed, events = played(chosen)
+    report = document(timed)
+    assert report["metrics"]["iteration_s"] == pytest.approx(events.makespan_s)
+    assert sum(report["time_s"].values()) == pytest.approx(events.makespan_s)
+    assert report["event"]["iteration_s"] == events.makespan_s
+    assert report["metrics"]["power_w"] == pytest.approx(16 * 400)
+
+
 def test_a_trace_has_a_track_for_all_that_takes_one_task_at_a_time(tmp_path):
     played, _ = one_plan(zero=1, dp=4, pp=2)
     write_trace(tmp_path / "trace.json", trace_events(played))
@@ -338,45 +325,32 @@ def test_a_trace_has_a_track_for_all_that_takes_one_task_at_a_time(tmp_path):
     assert last == pytest.approx(1e6 * document["otherData"]["iteration_s"])
 
 
-def gaps_of(schedule):
-    """Return the gaps of some 250 legal plans of all machines and models, overlapping or not."""
-    rng = np.random.default_rng(int(schedule))
-    found = []
-    for name in MACHINES:
-        for model in MODELS:
-            for overlap in (True, False):
-                training = training_of(model, name, overlap=overlap)
-                drawn = plans_on(name, training, schedule)
-                found.append(compare(drawn[0], drawn[1], training, drawn[2], rng, 14).gap)
-    return np.concatenate(found)
-
-
 GAPS = {}
 """By schedule, so that the plans are played once."""
 
 
-def gaps(schedule):
+def gaps_of(schedule):
     if schedule not in GAPS:
-        GAPS[schedule] = gaps_of(schedule)
+        GAPS[schedule] = gaps(schedule)
     return GAPS[schedule]
 
 
 def said(name, gap):
     size = np.abs(gap)
-    figures = f"{np.median(size):.2%}, {np.percentile(size, 95):.2%}"
-    return f"{name}: {gap.size} plans, {figures}, worst {gap[size.argmax()]:+.1%}"
+    figures = f"{np.median(size):.2f} %, {np.percentile(size, 95):.2f} %"
+    return f"{name}: {gap.size} plans, {figures}, worst {gap[size.argmax()]:+.1f} %"
 
 
 @pytest.mark.parametrize("schedule", Schedule, ids=lambda schedule: schedule.label)
 def test_formulas_and_events_agree_in_the_middle(schedule):
-    print(f"\n{said(schedule.label, gaps(schedule))}")  # noqa: T201 (with -s)
-    assert np.median(np.abs(gaps(schedule))) < 0.01
+    print(f"\n{said(schedule.label, gaps_of(schedule))}")  # noqa: T201 (with -s)
+    assert np.median(np.abs(gaps_of(schedule))) < 1
 
 
 def test_formulas_and_events_agree():
     """1,000 legal plans, ZeRO 0 to 3, overlapping or not: 95 of 100 within 5 %."""
-    every = np.concatenate([gaps(schedule) for schedule in Schedule])
+    every = np.concatenate([gaps_of(schedule) for schedule in Schedule])
     print(f"\n{said('all', every)}")  # noqa: T201 (with -s)
     assert every.size >= 1000
-    assert np.median(np.abs(every)) < 0.01
-    assert np.percentile(np.abs(every), 95) < 0.05
+    assert np.median(np.abs(every)) < 1
+    assert np.percentile(np.abs(every), 95) < 5

@@ -1,9 +1,12 @@
 """What options of `watos` may be."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from star_watos.cli import common
 
 
 class RecomputeChoice(StrEnum):
@@ -74,6 +77,10 @@ Recompute = Annotated[RecomputeChoice, typer.Option(help="What is not kept for b
 Attention = Annotated[AttentionChoice, typer.Option(help="Attention kernel.")]
 Precision = Annotated[PrecisionChoice, typer.Option(help="Format of weights and activations.")]
 Overlap = Annotated[bool, typer.Option("--overlap/--no-overlap", help="Communication beside work.")]
-Devices = Annotated[
-    int | None, typer.Option(min=1, max=2**20, help="GPUs or dies that take part.")
+FidelityName = Annotated[
+    common.Fidelity, typer.Option(help="analytic: formulas. event: played out task by task.")
 ]
+TraceFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Timeline for Perfetto, of --fidelity event.")
+]
+Devices = Annotated[int | None, typer.Option(min=1, max=2**20, help="GPUs or dies that take part.")]

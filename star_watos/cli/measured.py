@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from star_watos.cli import common
+from star_watos.cli import choices, common
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,12 +25,40 @@ Report = Annotated[
 
 
 def validate(
-    table: Table = None, out: Out = None, report: Report = None, as_json: common.Json = False
+    table: Table = None,
+    out: Out = None,
+    report: Report = None,
+    fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
+    plans: Annotated[int, typer.Option(min=4, help="How many, with --fidelity event.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Which random ones.")] = 0,
+    as_json: common.Json = False,
 ) -> None:
-    """Published figures and measured training runs beside ours, with the error of each.
+    """Published figures and measured training runs beside ours, or formulas beside events.
 
     Ends with 3 where a shipped table's figures are worse than recorded.
     """
+    if fidelity is common.Fidelity.EVENT:
+        _against_events(plans, seed, as_json=as_json)
+    else:
+        _against_measurements(table, out, report, as_json=as_json)
+
+
+def _against_events(plans: int, seed: int, *, as_json: bool) -> None:
+    """Print how far the formulas are from the event simulation on random plans."""
+    from star_watos.report.validation import print_agreement
+    from star_watos.validate.schedules import document
+
+    with common.interruptible("the comparison of formulas and events"):
+        report = document(plans, seed)
+    if as_json:
+        common.print_json(report)
+    else:
+        print_agreement(report)
+
+
+def _against_measurements(
+    table: str | None, out: Path | None, report: Path | None, *, as_json: bool
+) -> None:
     from star_watos.validate.runs.bounds import beyond_bounds
     from star_watos.validate.runs.predict import predict
     from star_watos.validate.runs.summary import summaries

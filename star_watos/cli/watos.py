@@ -1,6 +1,7 @@
 """The command `watos`."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration
+    from star_watos.watos import Simulation
 
 app = common.new_app("watos", "Wafers and the strategies that train language models on them.")
 
@@ -41,6 +43,8 @@ def simulate(
     precision: choices.Precision = choices.PrecisionChoice.BF16,
     overlap: choices.Overlap = True,
     devices: choices.Devices = None,
+    fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
+    trace: choices.TraceFile = None,
     overrides: common.Overrides = None,
     as_json: common.Json = False,
 ) -> None:
@@ -49,11 +53,12 @@ def simulate(
     Degrees that are not given are chosen by evaluating every legal plan.
     """
     from star_watos.cost import Overflow
-    from star_watos.report.wafer import print_wafer
     from star_watos.spec import validate
-    from star_watos.watos import Training, document, load_hardware
+    from star_watos.watos import Training, load_hardware
     from star_watos.watos import simulate as run
 
+    if trace is not None and fidelity is not common.Fidelity.EVENT:
+        raise InputError.of("--trace", "is of the event simulation: --fidelity event")
     design = load_hardware(wafer, overrides or [])
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
     workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
@@ -67,16 +72,34 @@ def simulate(
     result = run(design, training.load(), training, wanted, devices)
     if isinstance(result, Overflow):
         common.does_not_fit(result)
+    if fidelity is common.Fidelity.EVENT:
+        result = _played(result, trace)
+    _show(result, as_json=as_json)
+
+
+def _show(result: "Simulation", *, as_json: bool) -> None:
+    from star_watos.report.wafer import print_wafer
+    from star_watos.watos import document
+
     report = document(result)
     if report["outside_table"]:
         names = ", ".join(report["outside_table"])
-        common.note(
-            f"products outside of the measured table, taken as its nearest entries: {names}"
-        )
+        common.note(f"products outside of the measured table, taken at its edge: {names}")
     if as_json:
         common.print_json(report)
     else:
         print_wafer(report)
+
+
+def _played(result: "Simulation", trace: Path | None) -> "Simulation":
+    """Return the simulation as events time it, and write its timeline."""
+    from star_watos.report.trace import write_trace
+    from star_watos.watos.event import played, trace_events
+
+    timed, events = played(result)
+    if trace is not None:
+        write_trace(trace, trace_events(events))
+    return timed
 
 
 def _shape(text: str | None) -> tuple[int | None, int | None]:

@@ -29,7 +29,7 @@ def print_comparisons(rows: list[Comparison], console: Console | None = None) ->
 def print_agreement(report: dict[str, Any], console: Console | None = None) -> None:
     """Print how far the formulas are from the event simulation, by kind of case."""
     console = console or Console()
-    text = f"Latency by the formulas against the event simulation: {report['cases']}"
+    text = f"Seconds by the formulas against the event simulation: {report['cases']}"
     console.print(text, markup=False, highlight=False)
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("cases of")

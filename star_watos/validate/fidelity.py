@@ -24,6 +24,7 @@ from star_watos.star import (
     evaluate,
 )
 from star_watos.star.event import run_events
+from star_watos.validate.agreement import Agreement
 
 DESIGNS = 1000
 """Designs of the comparison."""
@@ -176,34 +177,6 @@ def _flow(random: Generator) -> Dataflow:
         attention = Attention.FA2
     tiling = Tiling.STAGE_ISOLATED if sorter is Sorter.FULL else _one(random, *Tiling)
     return Dataflow(predictor, sorter, attention, _one(random, *Schedule), tiling)
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far formulas and events are apart, over cases; percent."""
-
-    cases: int
-    median_pct: float
-    p95_pct: float
-    bias_pct: float
-    worst_pct: float
-
-    @classmethod
-    def of(cls, found: Iterable[float]) -> "Agreement":
-        """Return the statistics of signed gaps in percent: of their sizes, and their mean.
-
-        >>> Agreement.of([-2.0, 1.0, 3.0]).median_pct
-        2.0
-        """
-        signed = np.array(list(found))
-        size = np.abs(signed)
-        return cls(
-            cases=len(signed),
-            median_pct=float(np.median(size)),
-            p95_pct=float(np.percentile(size, 95)),
-            bias_pct=float(np.mean(signed)),
-            worst_pct=float(np.max(size)),
-        )
 
 
 def by_kind(found: Sequence[Gap]) -> dict[str, Agreement]:

@@ -40,6 +40,7 @@ def document(result: Simulation) -> dict[str, Any]:
         "energy_j": _floats(iteration.energy_j),
         "area_mm2": area_mm2(hardware) if isinstance(hardware, Wafer) else None,
         "stages": stages,
+        "event": None if result.event is None else {"iteration_s": result.event},
         "outside_table": not_measured(result),
         "bound": iteration.bound[0].value,
     }

@@ -28,9 +28,6 @@ from star_watos.workload import (
     layer_ops,
 )
 
-ALL_REDUCES_PER_PASS = 2
-"""One after attention, one after the feed-forward network; as many backward. With sequence
-parallelism each is a reduce-scatter and an all-gather of the same volume (Korthikanti 2022)."""
 WEIGHTS_SHARE = 0.5
 """Of a product's backward pass, what goes into the gradient of its weights: one of two products."""
 
@@ -118,6 +115,15 @@ def slice_of(
     )
 
 
+def all_reduces_per_pass(model: Model) -> int:
+    """Return one after attention and one after the feed-forward network; side by side, one in all.
+
+    Backward as many. With sequence parallelism each is a reduce-scatter and an all-gather of the
+    same volume (Korthikanti et al. 2022).
+    """
+    return 1 if model.parallel_block else 2
+
+
 def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
     """Return both passes of the embedding or the head.
 
@@ -142,7 +148,7 @@ def _layer(
     backward = backward_work(machine, ops, training.gradient_bytes)
     products = backward_work(machine, gemms, training.gradient_bytes)
     whole = layer_input_bytes(model, shape)
-    exposed = _Exposed(machine, training, shape, all_reduce)
+    exposed = _Exposed(machine, training, shape, all_reduce, all_reduces_per_pass(model))
     return Layer(
         kept=tuple(_kept(machine, ops, backward, exposed, whole, policy) for policy in Recompute),
         backward=backward.paced,
@@ -210,13 +216,14 @@ class _Exposed:
     training: Training
     shape: Microbatch
     all_reduce: Cost
+    per_pass: int
 
     def by(self, work: Work, passes: int) -> Cost:
         """Return the all-reduces of `passes` passes, their time being what they add to `work`.
 
         Pipelined, they travel in tp pieces beside the work: a piece is exposed, or what exceeds it.
         """
-        count, shape, machine = ALL_REDUCES_PER_PASS * passes, self.shape, self.machine
+        count, shape, machine = self.per_pass * passes, self.shape, self.machine
         whole = self.all_reduce.times(count)
         rest = np.maximum(whole.time_s / shape.tp, whole.time_s - work.device.time_s)
         in_pieces = machine.pipelined_tp and self.training.overlap

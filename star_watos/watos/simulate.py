@@ -32,6 +32,8 @@ class Simulation:
     iteration: Iterations
     n_legal: int
     n_feasible: int
+    event: float | None = None
+    """Seconds of the iteration by events, where its times are theirs."""
 
 
 def metrics(machine: Machine, training: Training, result: Iterations) -> dict[str, Column]:

@@ -4,6 +4,7 @@ from star_watos.watos.event.agreement import Agreement, compare
 from star_watos.watos.event.iteration import play_iteration, play_work
 from star_watos.watos.event.orders import order_of
 from star_watos.watos.event.play import Played, play
+from star_watos.watos.event.simulation import played
 from star_watos.watos.event.tasks import Graph, Kind, Resource, Task
 from star_watos.watos.event.trace import trace_events
 from star_watos.watos.event.work import Piece, PlanWork, StageWork, plan_work
@@ -24,5 +25,6 @@ __all__ = [
     "play",
     "play_iteration",
     "play_work",
+    "played",
     "trace_events",
 ]
