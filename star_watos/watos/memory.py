@@ -55,7 +55,11 @@ def memory_bytes(
     params: Params,
 ) -> Column:
     """Bytes on a device: states, activations in flight, working set of a layer or the head."""
-    kept = in_flight(plans, n_microbatches, stage) * stage.layers * layer.saved_bytes
+    held = in_flight(plans, n_microbatches, stage)
+    # Until gradients of weights are made, their microbatches' activations stay, p in all at most.
+    put_off = np.minimum(n_microbatches, plans.pp)
+    held = np.where(plans.schedule == Schedule.ZERO_BUBBLE, put_off, held)
+    kept = held * stage.layers * layer.saved_bytes
     working = np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes)
-    held: Column = state_bytes(params, plans, layer, training) + kept + working
-    return stage.exists * held
+    all_bytes: Column = state_bytes(params, plans, layer, training) + kept + working
+    return stage.exists * all_bytes

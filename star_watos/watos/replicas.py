@@ -92,7 +92,7 @@ class Pieces:
         )
         own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
         params, experts = _rows(layer.params, first), _rows(layer.expert_params, first)
-        copies = model.tied_embeddings * (own.plans.pp > 1) * embedding_params(model)
+        copies = model.tied_embeddings * (own.plans.pp > 1) * model.vocab * model.d_model
         pieces = (
             Piece.of(own, params - experts, experts),
             Piece.of(own, embedding_params(model) / own.plans.tp),

@@ -103,7 +103,7 @@ def stage_params(model: Model, stage: StageKind, tp: Ints, layer: LayerColumns) 
 
     Tied embeddings are stored on the last stage again where it is not the first (Megatron-LM).
     """
-    tied = embedding_params(model) * model.tied_embeddings * (stage.index > 0)
+    tied = model.vocab * model.d_model * model.tied_embeddings * (stage.index > 0)
     last = stage.has_head * (head_params(model) + tied)
     ends = (stage.has_embedding * embedding_params(model) + last) / tp
     experts = stage.layers * layer.expert_params
