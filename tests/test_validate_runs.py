@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from star_watos.cli import common
 from star_watos.cli.watos import app, main
 from star_watos.errors import InputError
+from star_watos.report.accuracy_page import write_accuracy_page
+from star_watos.spec import root
 from star_watos.validate.runs import bounds
 from star_watos.validate.runs.baseline import baseline
 from star_watos.validate.runs.bounds import beyond_bounds
@@ -283,3 +285,14 @@ def test_every_column_of_the_contract_is_known():
     named += "schedule precision attention overlap model kv_heads ffn gated experts "
     named += "experts_per_token moe_ffn tied_embeddings name source flops_convention"
     assert set(named.split()) == set(Run.model_fields)
+
+
+def test_the_page_in_the_docs_is_what_the_command_writes(tmp_path):
+    """Written by `watos validate --report docs/accuracy.md`."""
+    pytest.importorskip("matplotlib")
+    written = root() / "docs" / "accuracy.md"
+    if not written.is_file():
+        pytest.skip("docs/ is not part of an installed package")
+    page = tmp_path / "accuracy.md"
+    write_accuracy_page([p for found in PREDICTIONS.values() for p in found], page)
+    assert page.read_text(encoding="utf-8") == written.read_text(encoding="utf-8")
