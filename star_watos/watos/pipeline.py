@@ -127,13 +127,13 @@ def _in_turn(plans: Plans, slowest: StageKind, x: Column, n_microbatches: Ints) 
 
     A stage between others sends twice a microbatch, the first and the last once.
     """
-    p, v, m = plans.pp, plans.virtual_stages, n_microbatches
+    p, m = plans.pp, n_microbatches
     own = own_sends(plans, slowest)
     saved = own + ((p > 2) & (m > 1))
     one_by_one = (2 * (p - 1) - saved + m * own) * x
     in_a_row = (2 * (p - 1) - 2 + m * own) * x
     chunks = (2 * p - 3 + m * own) * x
-    return _by_schedule(plans, one_by_one, chunks, in_a_row, one_by_one) + 0.0 * v
+    return _by_schedule(plans, one_by_one, chunks, in_a_row, one_by_one)
 
 
 def own_sends(plans: Plans, stage: StageKind) -> Ints:

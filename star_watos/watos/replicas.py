@@ -14,39 +14,10 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
-from star_watos.watos.machine import Machine
 from star_watos.watos.pipeline import FORWARD_SHARE, stage_passes
-from star_watos.watos.plans import Index, Plans, Schedule
+from star_watos.watos.plans import Plans, Schedule
 from star_watos.watos.stages import Params, StageKind
-from star_watos.watos.training import WEIGHT_BYTES, Training
-from star_watos.workload import Model, embedding_params, head_params
-
-
-@dataclass(frozen=True, slots=True)
-class Transfers:
-    """Seconds between the replicas of the plans, for parameters on one device."""
-
-    machine: Machine
-    training: Training
-    plans: Plans
-
-    def gather_s(self, params: Params) -> Column:
-        """Seconds to make weights whole."""
-        seconds = self.machine.replicas_ring_s(self.plans, WEIGHT_BYTES * self._shared(params))
-        return np.where(self.plans.replicas > 1, seconds, 0.0)
-
-    def reduce_s(self, params: Params) -> Column:
-        """Seconds to add up gradients: a reduce-scatter where states are split."""
-        n_bytes = self.training.gradient_bytes * self._shared(params)
-        ring = self.machine.replicas_ring_s(self.plans, n_bytes)
-        whole = self.machine.replicas_all_reduce_s(self.plans, n_bytes)
-        seconds = np.where(self.plans.zero > 0, ring, whole)
-        return np.where(self.plans.replicas > 1, seconds, 0.0)
-
-    def _shared(self, params: Params) -> Column:
-        """Parameters that a device has in common with others: experts only where ep leaves some."""
-        shared: Column = params.dense + params.experts * (self.plans.replicas > self.plans.ep)
-        return shared
+from star_watos.watos.transfers import Pieces, Transfers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +30,6 @@ class Exposed:
     """After the last microbatch."""
     early: Column
     """Before the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Seconds of what travels at once: the weights or gradients of a layer, or of an end."""
-
-    gather: Column
-    reduce: Column
-
-    @classmethod
-    def of(cls, transfers: Transfers, dense: Column, experts: Column = 0.0) -> "Piece":
-        """Return the piece of so many parameters on one device."""
-        params = Params(dense, experts)
-        return cls(transfers.gather_s(params), transfers.reduce_s(params))
-
-
-@dataclass(frozen=True, slots=True)
-class Pieces:
-    """The pieces that a model has on the devices of a plan."""
-
-    layer: Piece
-    table: Piece
-    """The embedding."""
-    head: Piece
-
-    @classmethod
-    def of(cls, transfers: Transfers, model: Model, layer: LayerColumns) -> "Pieces":
-        """Return all pieces; they are made once for plans that differ in other things only."""
-        first, index = transfers.plans.distinct(
-            "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
-        )
-        own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
-        params, experts = _rows(layer.params, first), _rows(layer.expert_params, first)
-        copies = model.tied_embeddings * (own.plans.pp > 1) * model.vocab * model.d_model
-        pieces = (
-            Piece.of(own, params - experts, experts),
-            Piece.of(own, embedding_params(model) / own.plans.tp),
-            Piece.of(own, (head_params(model) + copies) / own.plans.tp),
-        )
-        return cls(*(Piece(_rows(p.gather, index), _rows(p.reduce, index)) for p in pieces))
-
-
-def _rows(column: Column, index: Index) -> Column:
-    return column if np.ndim(column) == 0 else np.asarray(column)[index]
 
 
 def exposed_by_stage(

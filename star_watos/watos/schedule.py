@@ -23,14 +23,13 @@ from star_watos.watos.pipeline import (
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.replicas import (
     Exposed,
-    Pieces,
-    Transfers,
     ends_exposed_s,
     exposed_by_stage,
     late_weights_s,
 )
 from star_watos.watos.stages import Params, StageKind, largest_stage
 from star_watos.watos.training import Training
+from star_watos.watos.transfers import Pieces, Transfers
 from star_watos.workload import Model
 
 TIME_TERMS = (
