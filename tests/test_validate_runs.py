@@ -24,6 +24,7 @@ from star_watos.validate.runs.predict import predict
 from star_watos.validate.runs.row import Run
 from star_watos.validate.runs.summary import regret, spearman, summaries, summary
 from star_watos.validate.runs.table import read_table, shipped_tables
+from star_watos.watos import Schedule
 
 LEAST = "device,devices,hidden,layers,heads,seq,vocab,global_batch,micro_batch,iter_time_s"
 ROW = "dgx_a100,8,4096,32,32,2048,51200,64,1,5.0"
@@ -270,6 +271,23 @@ def test_a_table_that_is_not_there_is_named(monkeypatch, capsys):
         main()
     assert stop.value.code == 2
     assert "no such file, nor a shipped table" in capsys.readouterr().err
+
+
+def test_events_are_not_held_against_a_table(monkeypatch, capsys):
+    arguments = ["watos", "validate", "--fidelity", "event", "--table", "megatron_sc21"]
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    assert "--table  is of measured runs" in capsys.readouterr().err
+
+
+def test_events_and_formulas_are_one_json_document():
+    result = invoke("--fidelity", "event", "--plans", "8", "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["schema"] == "watos-fidelity/1"
+    assert list(document["agreement"]) == ["all", *(s.label for s in Schedule)]
 
 
 def test_rows_of_the_document_name_the_baseline_and_peers():

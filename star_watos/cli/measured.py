@@ -38,9 +38,13 @@ def validate(
     Ends with 3 where a shipped table's figures are worse than recorded.
     """
     if fidelity is common.Fidelity.EVENT:
+        for option, value in {"--table": table, "--out": out, "--report": report}.items():
+            if value is not None:
+                raise InputError.of(option, "is of measured runs, not for --fidelity event")
         _against_events(plans, seed, as_json=as_json)
     else:
-        _against_measurements(table, out, report, as_json=as_json)
+        with common.interruptible("the comparison"):
+            _against_measurements(table, out, report, as_json=as_json)
 
 
 def _against_events(plans: int, seed: int, *, as_json: bool) -> None:
@@ -73,6 +77,7 @@ def _against_measurements(
     if report:
         from star_watos.report.accuracy_page import write_accuracy_page
 
+        report.parent.mkdir(parents=True, exist_ok=True)
         write_accuracy_page(found, report)
     _print(found, with_figures=table is None, as_json=as_json)
     worse = beyond_bounds(summaries(found))
