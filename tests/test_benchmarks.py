@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOFLINE = Path(__file__).parents[1] / "benchmarks" / "roofline.py"
+PLANS = Path(__file__).parents[1] / "benchmarks" / "plans.py"
 
 
 def test_the_roofline_is_drawn(tmp_path, capsys):
@@ -14,3 +15,11 @@ def test_the_roofline_is_drawn(tmp_path, capsys):
     script["main"](str(tmp_path / "roofs.png"))
     assert (tmp_path / "roofs.png").stat().st_size > 10_000
     assert capsys.readouterr().out.startswith("predict        intensity")
+
+
+def test_plans_alone_are_those_of_columns(capsys):
+    """The script ends with a message where a row alone differs from the columns."""
+    script = runpy.run_path(str(PLANS))
+    script["rate"].__globals__["SECONDS"] = 0.01
+    script["main"](["--only-ours"])
+    assert capsys.readouterr().out.startswith("watos, 280,480 plans in columns")
