@@ -14,11 +14,9 @@ from star_watos.watos import (
     Plans,
     Schedule,
     Training,
-    Wafer,
-    cluster_plans,
-    legal_plans,
     load_hardware,
     machine_of,
+    plans_on,
 )
 from star_watos.watos.event import compare
 from star_watos.workload import Model
@@ -58,11 +56,7 @@ def playable(setting: Setting) -> tuple[Machine, Model, Plans]:
     hardware, model = load_hardware(setting.hardware), training.load()
     choices = Choices(zero=(0, 1, 2, 3), schedule=(setting.schedule,))
     machine = machine_of(hardware, training, MACHINES[setting.hardware])
-    if isinstance(hardware, Wafer):
-        plans = legal_plans(model, hardware.grid, batch, choices)
-    else:
-        per_node = hardware.network.gpus_per_node
-        plans = cluster_plans(model, per_node, machine.n_devices, batch, choices)
+    plans = plans_on(hardware, machine.n_devices, model, batch, choices)
     m = batch // (plans.dp * plans.microbatch)
     few = m * plans.pp * plans.virtual_stages <= MOST_PASSES
     few &= (plans.zero < 2) | (m * model.n_layers <= MOST_LAYERS)

@@ -2,7 +2,7 @@
 
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.document import document
-from star_watos.watos.hardware import Hardware, load_hardware, machine_of
+from star_watos.watos.hardware import Hardware, load_hardware, machine_of, plans_on
 from star_watos.watos.iteration import Iterations, evaluate
 from star_watos.watos.legal import Choices, cluster_plans, legal_plans
 from star_watos.watos.machine import Machine
@@ -43,6 +43,7 @@ __all__ = [
     "machine_of",
     "metrics",
     "plans_of",
+    "plans_on",
     "simulate",
     "wafer_metrics",
     "wafer_overflow",

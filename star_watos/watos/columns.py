@@ -8,9 +8,13 @@ import numpy as np
 from star_watos.cost import Column, Cost
 from star_watos.watos.layer import Slice, slice_of
 from star_watos.watos.machine import Machine
-from star_watos.watos.plans import Index, Ints, Plans, Recompute
+from star_watos.watos.plans import Index, Ints, Plans, Recompute, rows_of
 from star_watos.watos.training import Training
 from star_watos.workload import Microbatch, Model
+
+FORWARD_SHARE = 1.0 / 3.0
+"""Of the seconds of embedding and head, which are known for both passes together: one product
+forward, two backward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,6 @@ class LayerColumns:
     boundary_bytes: Column
     embedding_comm: Cost
     """The all-reduce that joins the lookups of a split embedding table."""
-
     passes: Column
     """Passes of a layer's forward and backward work: 3 where the forward pass is repeated whole."""
 
@@ -51,6 +54,11 @@ class LayerColumns:
     def backward_s(self) -> Column:
         """Seconds of the rest: what is made again, backward, and its communication."""
         return self.busy_s - self.forward_s
+
+    @property
+    def embedding_s(self) -> Column:
+        """Both passes of the embedding, and the all-reduce that joins its lookups."""
+        return self.embedding.time_s + self.embedding_comm.time_s
 
     @property
     def comm_s(self) -> Column:
@@ -93,24 +101,24 @@ def _spread(
     layer, policy = slices.layer, plans.recompute
     # The forward pass that full recomputation repeats has its communication too.
     passes = np.where(policy == Recompute.FULL, 3, 2)
-    to_experts_s = machine.all_to_all_s(plans, _row(layer.routed_bytes, index))
+    to_experts_s = machine.all_to_all_s(plans, rows_of(layer.routed_bytes, index))
     return LayerColumns(
         forward=_chosen([kept.forward for kept in layer.kept], policy, index),
         recompute=_chosen([kept.recompute for kept in layer.kept], policy, index),
-        backward=_rows(layer.backward, index),
-        weights_s=_row(layer.weights_s, index),
+        backward=_costs_of(layer.backward, index),
+        weights_s=rows_of(layer.weights_s, index),
         comm=_chosen([kept.comm for kept in layer.kept], policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
         cp_comm_s=_cp_comm_s(machine, training, slices, plans, index, passes),
         saved_bytes=_choose([kept.saved_bytes for kept in layer.kept], policy, index),
         working_bytes=_choose([kept.working_bytes for kept in layer.kept], policy, index),
-        params=_row(layer.params, index),
-        expert_params=_row(layer.expert_params, index),
-        embedding=_rows(slices.embedding, index),
-        head=_rows(slices.head, index),
-        head_bytes=_row(slices.head_bytes, index),
-        boundary_bytes=_row(slices.boundary_bytes, index),
-        embedding_comm=_rows(slices.embedding_comm, index),
+        params=rows_of(layer.params, index),
+        expert_params=rows_of(layer.expert_params, index),
+        embedding=_costs_of(slices.embedding, index),
+        head=_costs_of(slices.head, index),
+        head_bytes=rows_of(slices.head_bytes, index),
+        boundary_bytes=rows_of(slices.boundary_bytes, index),
+        embedding_comm=_costs_of(slices.embedding_comm, index),
         passes=passes,
     )
 
@@ -124,17 +132,13 @@ def _cp_comm_s(
     what arrived before it.
     """
     steps = plans.cp - 1
-    comm = steps * (passes + 1) * machine.pass_on_s(plans, _row(slices.kv_bytes, index))
-    beside = training.overlap * steps / plans.cp * _row(slices.layer.attention_s, index)
+    comm = steps * (passes + 1) * machine.pass_on_s(plans, rows_of(slices.kv_bytes, index))
+    beside = training.overlap * steps / plans.cp * rows_of(slices.layer.attention_s, index)
     return np.where(steps > 0, np.maximum(comm - beside, 0.0), 0.0)
 
 
-def _row(column: Column, index: Index) -> Column:
-    return column if np.ndim(column) == 0 else np.asarray(column)[index]
-
-
-def _rows(cost: Cost, index: Index) -> Cost:
-    return Cost(*(_row(getattr(cost, f.name), index) for f in fields(cost)))
+def _costs_of(cost: Cost, index: Index) -> Cost:
+    return Cost(*(rows_of(getattr(cost, f.name), index) for f in fields(cost)))
 
 
 def _choose(options: Sequence[Column], policy: Ints, index: Index) -> Column:

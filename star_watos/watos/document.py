@@ -8,6 +8,7 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.watos.memory import memory_bytes
 from star_watos.watos.outside import kernels_outside
+from star_watos.watos.pipeline import stage_passes
 from star_watos.watos.placement import stage_places
 from star_watos.watos.plans import Recompute, Schedule
 from star_watos.watos.schedule import stage_times
@@ -40,7 +41,7 @@ def document(result: Simulation) -> dict[str, Any]:
         "energy_j": _floats(iteration.energy_j),
         "area_mm2": area_mm2(hardware) if isinstance(hardware, Wafer) else None,
         "stages": stages,
-        "event": None if result.event is None else {"iteration_s": result.event},
+        "event": None if result.event_s is None else {"iteration_s": result.event_s},
         "outside_table": not_measured(result),
         "bound": iteration.bound[0].value,
     }
@@ -92,19 +93,19 @@ def stage_rows(result: Simulation) -> list[dict[str, Any]]:
     stage = every_stage(result.model, int(plans.pp[0]))
     params = stage_params(result.model, stage, plans.tp, layer)
     held = memory_bytes(training, plans, layer, iteration.n_microbatches, stage, params)
-    times = stage_times(plans, layer, stage)
-    forward = stage.layers * (layer.forward.time_s + layer.comm_s / 2)
-    columns = np.broadcast_arrays(stage.layers, forward, times.all, times.recompute, held)
+    passes, times = stage_passes(layer, stage), stage_times(layer, stage)
+    share = times.recompute / times.all
+    columns = np.broadcast_arrays(stage.layers, passes.forward_s, passes.backward_s, held, share)
     return [
         {
             "stage": index,
             "layers": int(layers),
             "forward_s": float(forward_s),
-            "backward_s": float(all_s - forward_s),
+            "backward_s": float(backward_s),
             "memory_bytes": float(bytes_),
-            "recompute_share": float(again_s / all_s),
+            "recompute_share": float(again),
         }
-        for index, (layers, forward_s, all_s, again_s, bytes_) in enumerate(
+        for index, (layers, forward_s, backward_s, bytes_, again) in enumerate(
             zip(*columns, strict=True)
         )
     ]

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from star_watos.errors import InputError
-from star_watos.spec import load, locate, read
+from star_watos.spec import locate, read, validate
 from star_watos.watos.cluster import Cluster
+from star_watos.watos.legal import Choices, cluster_plans, legal_plans
 from star_watos.watos.machine import Machine
 from star_watos.watos.mesh import Mesh
+from star_watos.watos.plans import Plans
 from star_watos.watos.switched import Switched
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
+from star_watos.workload import Model
 
 Hardware: TypeAlias = Wafer | Cluster
 WAFERS, CLUSTERS = "configs/wafers", "configs/clusters"
@@ -24,11 +27,10 @@ def load_hardware(name: str, overrides: Sequence[str] = ()) -> Hardware:
     >>> load_hardware("dgx_a100").name, load_hardware("watos_config3").name
     ('dgx_a100', 'watos_config3')
     """
-    path = locate(name, WAFERS, CLUSTERS)
-    data = read(path).data
-    if isinstance(data, dict) and "network" in data:
-        return load(Cluster, str(path), CLUSTERS, overrides)
-    return load(Wafer, str(path), WAFERS, overrides)
+    document = read(locate(name, WAFERS, CLUSTERS))
+    if isinstance(document.data, dict) and "network" in document.data:
+        return validate(Cluster, document, overrides)
+    return validate(Wafer, document, overrides)
 
 
 def machine_of(hardware: Hardware, training: Training, devices: int | None = None) -> Machine:
@@ -42,3 +44,14 @@ def machine_of(hardware: Hardware, training: Training, devices: int | None = Non
             raise InputError.of("--devices", text)
         return Mesh(hardware, devices)
     return Switched(hardware, devices or hardware.devices, fp8=training.precision == "fp8")
+
+
+def plans_on(
+    hardware: Hardware, n_devices: int, model: Model, global_batch: int, choices: Choices
+) -> Plans:
+    """Return every legal plan: with all of a cluster's GPUs, with at most `n_devices` dies."""
+    if isinstance(hardware, Wafer):
+        plans = legal_plans(model, hardware.grid, global_batch, choices)
+        return plans.take(plans.devices <= n_devices)
+    per_node = hardware.network.gpus_per_node
+    return cluster_plans(model, per_node, n_devices, global_batch, choices)

@@ -128,16 +128,11 @@ def flash_flops_per_s(cluster: Cluster, head_dim: Column, seq_len: Column) -> ND
     return rates
 
 
-def is_unfused(op: Op) -> bool:
-    """Whether an attention operator writes its square of scores; only then is it run again."""
-    return op.kind is Kind.ATTENTION and op.recomputed
-
-
 def forward_s(cluster: Cluster, op: Op) -> Column:
     """Seconds of the device for the forward pass of `op`."""
     if op.kind is Kind.GEMM:
         return gemm_s(cluster, op.batch, op.m, op.n, op.k)
-    if is_unfused(op):
+    if op.unfused:
         return _unfused_s(cluster, op, op.forward_flops, 1.0)
     if op.kind is Kind.ATTENTION:
         flash_s: Column = op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
@@ -154,7 +149,7 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         added_s = 0.0 if cluster.gemms.adds_gradients else added / cluster.streams.elementwise.value
         seconds: Column = data + weights / cluster.gemms.weights_share.value + added_s
         return seconds
-    if is_unfused(op):
+    if op.unfused:
         return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
     if op.kind is Kind.ATTENTION:
         flash_s: Column = op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]

@@ -11,7 +11,7 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.watos.cluster import Cluster, Launches
-from star_watos.watos.kernels import ELEMENT_BYTES, is_norm, is_unfused
+from star_watos.watos.kernels import ELEMENT_BYTES, is_norm
 from star_watos.workload import Kind, Op
 
 
@@ -57,7 +57,7 @@ def counts(op: Op) -> tuple[Count, Count]:
         has_bias = bool(np.any(op.weight_bytes > ELEMENT_BYTES * op.batch * op.n * op.k))
         return Count(gemm=1), Count(gemm=2, elementwise=3 if has_bias else 1)
     if op.kind is Kind.ATTENTION:
-        return UNFUSED if is_unfused(op) else FLASH
+        return UNFUSED if op.unfused else FLASH
     if is_norm(op):
         return NORM
     if op.name.endswith("residual"):
@@ -68,7 +68,7 @@ def counts(op: Op) -> tuple[Count, Count]:
 def launch_s(cluster: Cluster, op: Op) -> tuple[Column, Column]:
     """Seconds of the host to start the forward and the backward kernels of `op`."""
     forward, backward = counts(op)
-    unaligned = 4 * cluster.launches.elementwise.value * (op.batch % 4 != 0) * is_unfused(op)
+    unaligned = 4 * cluster.launches.elementwise.value * (op.batch % 4 != 0) * op.unfused
     return (
         forward.seconds(cluster.launches) + unaligned,
         backward.seconds(cluster.launches) + unaligned,

@@ -201,7 +201,7 @@ def _made_again(op: Op, policy: Recompute) -> bool:
         case Recompute.NONE:
             return False
         case Recompute.SELECTIVE:
-            return op.recomputed and op.kind is Kind.ATTENTION
+            return op.unfused
         case Recompute.FULL:
             return True
         case Recompute.NON_GEMM:
@@ -239,9 +239,7 @@ def _passing_bytes(ops: Iterable[Op]) -> Column:
     Unfused attention has those of its squares of scores, as many as it saves.
     """
     return _largest(
-        op.saved_bytes - op.kept_bytes
-        if op.kind is Kind.ATTENTION and op.recomputed
-        else op.input_bytes + op.output_bytes
+        op.saved_bytes - op.kept_bytes if op.unfused else op.input_bytes + op.output_bytes
         for op in ops
     )
 

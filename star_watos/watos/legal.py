@@ -116,7 +116,7 @@ def _plans(
         blocks.append(block)
         count += len(block)
         if count > MAX_SHAPES:
-            raise _too_many(sum(r.slots for r in rectangles[:1]), batch)
+            raise _too_many(rectangles[0].slots, batch)
     shapes = np.concatenate(blocks or [np.zeros((0, 6), dtype=np.int64)]).astype(np.int64)
     return _with_options(model, shapes, batch, choices)
 

@@ -5,7 +5,7 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
 from star_watos.watos.plans import Ints, Plans, Schedule
-from star_watos.watos.stages import Params, StageKind, every_stage  # noqa: F401
+from star_watos.watos.stages import Params, StageKind
 from star_watos.watos.training import OPTIMIZER_BYTES, WEIGHT_BYTES, Training
 
 

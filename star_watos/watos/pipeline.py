@@ -10,15 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.watos.columns import LayerColumns
+from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
 from star_watos.watos.plans import Ints, Plans, Schedule
 from star_watos.watos.stages import StageKind
 from star_watos.watos.training import Training
 from star_watos.workload import Model
-
-FORWARD_SHARE = 1.0 / 3.0
-"""Of the seconds of embedding and head, which are known for both passes together: one product
-forward, two backward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +27,9 @@ class StagePasses:
     weights_s: Column
 
 
-def stage_passes(plans: Plans, layer: LayerColumns, stage: StageKind) -> StagePasses:
+def stage_passes(layer: LayerColumns, stage: StageKind) -> StagePasses:
     """Return the seconds of a stage's passes."""
-    ends = ends_s(plans, layer, stage)
+    ends = ends_s(layer, stage)
     return StagePasses(
         forward_s=stage.layers * layer.forward_s + FORWARD_SHARE * ends,
         backward_s=stage.layers * layer.backward_s + (1 - FORWARD_SHARE) * ends,
@@ -41,16 +37,10 @@ def stage_passes(plans: Plans, layer: LayerColumns, stage: StageKind) -> StagePa
     )
 
 
-def ends_s(plans: Plans, layer: LayerColumns, stage: StageKind) -> Column:
+def ends_s(layer: LayerColumns, stage: StageKind) -> Column:
     """Seconds of embedding and head of a stage, and of the all-reduce that joins the lookups."""
-    looks_up = layer.embedding.time_s + embedding_comm_s(plans, layer)
-    seconds: Column = stage.has_embedding * looks_up + stage.has_head * layer.head.time_s
+    seconds: Column = stage.has_embedding * layer.embedding_s + stage.has_head * layer.head.time_s
     return seconds
-
-
-def embedding_comm_s(plans: Plans, layer: LayerColumns) -> Column:
-    """Seconds of the embedding's all-reduce; none where the table is whole."""
-    return np.where(plans.tp > 1, layer.embedding_comm.time_s, 0.0)
 
 
 def bubble_s(
@@ -70,8 +60,7 @@ def bubble_s(
     `late_weights_s` a layer, but for the first of a chunk, which has waited.
     """
     layers = model.n_layers - slowest.layers
-    all_ends = layer.embedding.time_s + layer.head.time_s + embedding_comm_s(plans, layer)
-    ends = all_ends - ends_s(plans, layer, slowest)
+    ends = layer.embedding_s + layer.head.time_s - ends_s(layer, slowest)
     chunk_layers = layers / plans.virtual_stages
     late = np.maximum(chunk_layers - (plans.pp - 1), 0) * late_weights_s
     in_turn = chunk_layers * layer.busy_s + late + ends

@@ -6,6 +6,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from star_watos.cost import Column
+
 Ints = NDArray[np.int64]
 Index = NDArray[np.intp]
 
@@ -111,6 +113,15 @@ class Plans:
     def take(self, rows: "Ints | Index | NDArray[np.bool_]") -> "Plans":
         """Return the given rows."""
         return Plans(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+def rows_of(column: Column, rows: "Ints | Index") -> Column:
+    """Return the given rows of a column; a number stays one.
+
+    >>> rows_of(np.array([3.0, 5.0]), np.array([1, 1])).tolist(), rows_of(2.0, np.array([1, 1]))
+    ([5.0, 5.0], 2.0)
+    """
+    return column if np.ndim(column) == 0 else np.asarray(column)[rows]
 
 
 def plans_of(n: int = 1, **columns: object) -> Plans:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.watos.columns import LayerColumns
-from star_watos.watos.pipeline import FORWARD_SHARE, stage_passes
+from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
+from star_watos.watos.pipeline import stage_passes
 from star_watos.watos.plans import Plans, Schedule
 from star_watos.watos.stages import Params, StageKind
 from star_watos.watos.transfers import Pieces, Transfers
@@ -141,7 +141,7 @@ def ends_exposed_s(
     transfers and steps may take longer.
     """
     plans, v = transfers.plans, transfers.plans.virtual_stages
-    first = stage_passes(plans, layer, stages[0])
+    first = stage_passes(layer, stages[0])
     traffic, rate = transfers.training.optimizer_traffic_bytes, transfers.machine.memory_bytes_per_s
     comm, steps, starts = [], [], []
     for stage, own, found in zip(stages, params, exposed, strict=True):

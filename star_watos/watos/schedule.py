@@ -12,14 +12,7 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
 from star_watos.watos.machine import Machine
-from star_watos.watos.pipeline import (
-    bubble_s,
-    embedding_comm_s,
-    ends_s,
-    own_sends,
-    sends_s,
-    stage_passes,
-)
+from star_watos.watos.pipeline import bubble_s, ends_s, own_sends, sends_s, stage_passes
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.replicas import (
     Exposed,
@@ -63,14 +56,14 @@ class StageTimes:
         return self.compute + self.recompute + self.tp_comm + self.cp_comm + self.ep_comm
 
 
-def stage_times(plans: Plans, layer: LayerColumns, stage: StageKind) -> StageTimes:
+def stage_times(layer: LayerColumns, stage: StageKind) -> StageTimes:
     """Return what a stage does for one microbatch."""
     ends = stage.has_embedding * layer.embedding.time_s + stage.has_head * layer.head.time_s
-    embedding_comm = stage.has_embedding * embedding_comm_s(plans, layer)
     return StageTimes(
         compute=stage.layers * (layer.forward.time_s + layer.backward.time_s) + ends,
         recompute=stage.layers * layer.recompute.time_s,
-        tp_comm=stage.layers * layer.comm.time_s + embedding_comm,
+        tp_comm=stage.layers * layer.comm.time_s
+        + stage.has_embedding * layer.embedding_comm.time_s,
         cp_comm=stage.layers * layer.cp_comm_s,
         ep_comm=stage.layers * layer.ep_comm_s,
     )
@@ -102,7 +95,7 @@ def exposed_s(
         for stage, found in zip(stages, replicas, strict=True)
     ]
     slowest, place = largest_stage(stages, seconds)
-    times, passes = stage_times(plans, layer, slowest), stage_passes(plans, layer, slowest)
+    times, passes = stage_times(layer, slowest), stage_passes(layer, slowest)
     each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
     late = late_weights_s(transfers, pieces, layer)
     at_ends, step = ends_exposed_s(transfers, layer, stages, params, replicas)
@@ -130,5 +123,5 @@ def _busy_s(
     send: Column,
 ) -> Column:
     """Seconds in which a stage cannot take another microbatch."""
-    work = stage.layers * layer.busy_s + ends_s(plans, layer, stage) + replicas.each
+    work = stage.layers * layer.busy_s + ends_s(layer, stage) + replicas.each
     return work if training.overlap else work + own_sends(plans, stage) * send

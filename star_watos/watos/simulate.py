@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Column, Overflow
 from star_watos.errors import InputError
-from star_watos.watos.hardware import Hardware, machine_of
+from star_watos.watos.hardware import Hardware, machine_of, plans_on
 from star_watos.watos.iteration import Iterations, evaluate, total
-from star_watos.watos.legal import Choices, cluster_plans, legal_plans
+from star_watos.watos.legal import Choices
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Plans, Recompute, Schedule
 from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yield
@@ -32,8 +32,8 @@ class Simulation:
     iteration: Iterations
     n_legal: int
     n_feasible: int
-    event: float | None = None
-    """Seconds of the iteration by events, where its times are theirs."""
+    event_s: float | None = None
+    """The iteration by events, where its times are theirs."""
 
 
 def metrics(machine: Machine, training: Training, result: Iterations) -> dict[str, Column]:
@@ -87,7 +87,9 @@ def simulate(
     if overflow:
         return overflow
     machine = machine_of(hardware, training, devices)
-    plans = matching(_legal(hardware, machine, model, training, wanted), wanted)
+    choices = _choices(training, wanted)
+    legal = plans_on(hardware, machine.n_devices, model, training.global_batch, choices)
+    plans = matching(legal, wanted)
     result = evaluate(machine, model, training, plans)
     fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
     if not fits.any():
@@ -98,17 +100,6 @@ def simulate(
     best = plans.take(np.lexsort([np.asarray(column) for column in columns])[:1])
     chosen = evaluate(machine, model, training, best)
     return Simulation(hardware, machine, model, training, chosen, len(plans), int(fits.sum()))
-
-
-def _legal(
-    hardware: Hardware, machine: Machine, model: Model, training: Training, wanted: dict[str, int]
-) -> Plans:
-    choices, batch = _choices(training, wanted), training.global_batch
-    if isinstance(hardware, Wafer):
-        plans = legal_plans(model, hardware.grid, batch, choices)
-        return plans.take(plans.devices <= machine.n_devices)
-    per_node = hardware.network.gpus_per_node
-    return cluster_plans(model, per_node, machine.n_devices, batch, choices)
 
 
 def _choices(training: Training, wanted: dict[str, int]) -> Choices:

@@ -7,7 +7,7 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
 from star_watos.watos.machine import Machine
-from star_watos.watos.plans import Index, Plans
+from star_watos.watos.plans import Plans, rows_of
 from star_watos.watos.stages import Params
 from star_watos.watos.training import WEIGHT_BYTES, Training
 from star_watos.workload import Model, embedding_params, head_params
@@ -70,15 +70,11 @@ class Pieces:
             "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
         )
         own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
-        params, experts = _rows(layer.params, first), _rows(layer.expert_params, first)
+        params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
         copies = model.tied_embeddings * (own.plans.pp > 1) * model.vocab * model.d_model
         pieces = (
             Piece.of(own, params - experts, experts),
             Piece.of(own, embedding_params(model) / own.plans.tp),
             Piece.of(own, (head_params(model) + copies) / own.plans.tp),
         )
-        return cls(*(Piece(_rows(p.gather, index), _rows(p.reduce, index)) for p in pieces))
-
-
-def _rows(column: Column, index: Index) -> Column:
-    return column if np.ndim(column) == 0 else np.asarray(column)[index]
+        return cls(*(Piece(rows_of(p.gather, index), rows_of(p.reduce, index)) for p in pieces))

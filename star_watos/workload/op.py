@@ -99,6 +99,11 @@ class Op:
     """Whether selective recomputation drops the result and runs the operator again."""
 
     @property
+    def unfused(self) -> bool:
+        """Whether it is attention that writes its square of scores; only that is run again."""
+        return self.kind is Kind.ATTENTION and self.recomputed
+
+    @property
     def selective_bytes(self) -> Column:
         """What the backward pass finds in memory under selective recomputation."""
         return self.kept_bytes if self.recomputed else self.saved_bytes

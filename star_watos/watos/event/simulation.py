@@ -32,4 +32,4 @@ def played(simulation: Simulation) -> tuple[Simulation, Played]:
     energy_j = dict(run.energy_j)
     energy_j["static"] = simulation.machine.static_power_w * events.makespan_s
     iteration = replace(run, time_s=dict(times), energy_j=energy_j)
-    return replace(simulation, iteration=iteration, event=events.makespan_s), events
+    return replace(simulation, iteration=iteration, event_s=events.makespan_s), events
