@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,17 +63,20 @@ class Table:
 
 @cache
 def table(file: str, axes: Sequence[str], values: Sequence[str]) -> Table:
-    """Return the table in a shipped CSV file, whose rows must fill the grid of `axes`.
+    """Return the table in a CSV file, shipped or not, whose rows must fill the grid of `axes`.
 
     Raises `InputError` where the file is missing, lacks a column or a place of the grid.
     """
-    path = root() / file
+    shipped = root() / file
+    path = shipped if shipped.is_file() else Path(file)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         ticks = [sorted({float(row[axis]) for row in rows}) for axis in axes]
         found = {tuple(float(r[a]) for a in axes): [float(r[v]) for v in values] for r in rows}
-    except (OSError, KeyError, ValueError) as error:
+    except OSError as error:
+        raise InputError.of(file, f"cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError) as error:
         columns = ", ".join((*axes, *values))
         raise InputError.of(file, f"not a table of {columns}: {error}") from None
     shape = tuple(map(len, ticks))

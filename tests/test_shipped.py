@@ -11,7 +11,7 @@ from star_watos.cli.watos import app as watos
 from star_watos.explore.candidates import load_sweep, parts
 from star_watos.explore.star import CoreExploration
 from star_watos.explore.watos import WaferExploration
-from star_watos.spec import load, names, root
+from star_watos.spec import load, names, read, root
 from star_watos.star import Core, Sparsity
 from star_watos.technology.core import CoreTechnology
 from star_watos.technology.wafer import WaferTechnology
@@ -46,6 +46,15 @@ def test_wafers_load(name):
 @pytest.mark.parametrize("name", names("configs/clusters"))
 def test_clusters_load(name):
     assert load(Cluster, name, "configs/clusters").name == name
+
+
+def test_every_part_of_a_cluster_is_used():
+    """Folders of parts are called as the keys of clusters that name files in them."""
+    folder = root() / "configs/clusters"
+    parts = {(part.parent.name, part.stem) for part in folder.glob("*/*.yaml")}
+    used = {item for file in folder.glob("*.yaml") for item in read(file).data.items()}
+    assert parts
+    assert parts <= used
 
 
 @pytest.mark.parametrize("name", names("configs/sparsity"))

@@ -21,11 +21,11 @@ from star_watos.watos import (
     simulate,
 )
 from star_watos.watos.columns import layer_columns
-from star_watos.watos.kernels import flash_flops_per_s, gemm_s
+from star_watos.watos.kernels import backward_s, flash_flops_per_s, forward_s, gemm_s
 from star_watos.watos.memory import in_flight
 from star_watos.watos.outside import kernels_outside
 from star_watos.watos.stages import every_stage
-from star_watos.workload import load_model
+from star_watos.workload import Attention, Kind, Microbatch, layer_kinds, layer_ops, load_model
 
 A100 = load_hardware("dgx_a100")
 ALL = Choices(zero=(0, 1, 2, 3), schedule=tuple(Schedule))
@@ -43,6 +43,21 @@ def test_a_measured_product_takes_what_was_measured():
     """The table: 8,192 x 16,384 x 8,192 in 8.413 ms, whichever side is called m."""
     assert gemm_s(A100, 1, 8192, 16384, 8192) == pytest.approx(8.413081e-3, rel=1e-6)
     assert gemm_s(A100, 1, 16384, 8192, 8192) == pytest.approx(8.413081e-3, rel=1e-6)
+
+
+def test_memory_twice_as_fast_halves_what_it_limits():
+    """Element-wise kernels, norms and unfused attention each reach a share of the bandwidth."""
+    fast = load_hardware("dgx_a100", ["gpu.memory_bandwidth.value=4.078 TB/s"])
+    shape = Microbatch(tokens=4096.0, seq_len=2048, attention=Attention.UNFUSED)
+    limited = [
+        op
+        for op in layer_ops(MODEL, shape, layer_kinds(MODEL)[0][0])
+        if op.kind is Kind.VECTOR or op.unfused
+    ]
+    assert {op.kind for op in limited} == {Kind.VECTOR, Kind.ATTENTION}
+    for op in limited:
+        assert forward_s(fast, op) == pytest.approx(forward_s(A100, op) / 2)
+        assert backward_s(fast, op, 4.0) == pytest.approx(backward_s(A100, op, 4.0) / 2)
 
 
 @given(m=st.integers(1, 40_000), n=st.integers(32, 100_000), k=st.integers(32, 60_000))

@@ -1,10 +1,14 @@
-"""The template of a switched GPU cluster (`configs/clusters/*.yaml`)."""
+"""The template of a switched GPU cluster (`configs/clusters/*.yaml`).
+
+Each part may be the name of a file that more than one cluster uses, such as
+`configs/clusters/gpu/a100_80gb.yaml`.
+"""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from star_watos.spec import Constant, Spec
+from star_watos.spec import Constant, From, Spec
 from star_watos.units import Bytes, BytesPerS, Count, FlopsPerS, Real, Seconds, Watts
 
 Rate = Constant[Annotated[BytesPerS, Field(gt=0)]]
@@ -22,16 +26,13 @@ class Tile(Spec):
 class Gemms(Spec):
     """How fast products are: a measured table, or waves of tiles at a share of the peak."""
 
-    table: str | None = None
-    """CSV of m, n, k and latency under the package's files; waves of tiles where there is none."""
+    table: Constant[str] | None = None
+    """CSV of m, n, k and latency_ms, shipped or by path; waves of tiles where there is none."""
     share: Share
     """Share of the peak that long products reach, which none exceeds for hours: short ones were
     measured at clocks that power does not allow for long."""
     weights_share: Share
     """Rate of the gradient of weights over that of the forward product of the same size."""
-    adds_gradients: bool = False
-    """Whether that product adds to earlier microbatches' gradients as it writes; else a kernel of
-    its own does."""
     tile: Tile
     """Tile of a wave; used where there is no table."""
     fp8_speedup: Constant[Annotated[Real, Field(ge=1, le=8)]]
@@ -41,21 +42,19 @@ class Gemms(Spec):
 class Flash(Spec):
     """How fast flash attention is."""
 
-    table: str
-    """CSV of head_dim, seq_len and TFLOP/s forward and backward, the causal half counted."""
+    table: Constant[str]
+    """CSV of head_dim, seq_len, forward_tflops and backward_tflops, the causal half counted."""
     scale: Constant[Annotated[Real, Field(gt=0, le=100)]]
     """What this device does over what the table's did."""
 
 
 class Streams(Spec):
-    """Bytes a second, read and written together, of kernels that memory limits."""
+    """Shares of the memory bandwidth that kernels reach, reads and writes together."""
 
-    elementwise: Rate
-    norm: Rate
-    unfused_attention: Rate
+    elementwise: Share
+    norm: Share
+    unfused_attention: Share
     """Products, softmax and dropout over the square of scores that is written out."""
-    loss_bytes_per_logit: Constant[Annotated[Real, Field(gt=0, le=1000)]]
-    """Traffic of softmax and cross-entropy, forward and backward."""
 
 
 class Launches(Spec):
@@ -96,14 +95,24 @@ class Network(Spec):
     between_latency_s: Annotated[Span, Field(alias="between_latency")]
     share: Share
     """Share of these bandwidths that long transfers reach."""
-    pipelined_tp: bool = False
-    """Whether software cuts the collectives of sequence-parallel TP groups in pieces that travel
-    beside the products (`--tp-comm-overlap` of Megatron-LM)."""
-    gathers_ahead: bool = True
+    all_reduce_table: Constant[str] | None = None
+    """CSV of n, size_bytes and time_us of all-reduces inside a node."""
+
+
+class Software(Spec):
+    """What the training framework does."""
+
+    loss_bytes_per_logit: Constant[Annotated[Real, Field(gt=0, le=1000)]]
+    """Traffic of softmax and cross-entropy, forward and backward."""
+    adds_gradients: Constant[bool]
+    """Whether the product of a gradient of weights adds to earlier microbatches' as it writes; else
+    a kernel of its own does."""
+    pipelined_tp: Constant[bool]
+    """Whether collectives of sequence-parallel TP groups are cut in pieces that travel beside the
+    products (`--tp-comm-overlap` of Megatron-LM)."""
+    gathers_ahead: Constant[bool]
     """Whether weights that ZeRO-3 splits are gathered for the next layer while one goes backward
     (`BACKWARD_PRE` of PyTorch's FSDP)."""
-    all_reduce_table: str | None = None
-    """CSV of n, size_bytes and time_us of all-reduces inside a node."""
 
 
 class Cluster(Spec):
@@ -113,9 +122,24 @@ class Cluster(Spec):
     """Shown in reports."""
     devices: Annotated[Count, Field(le=2**20)]
     """GPUs that take part unless a run says otherwise."""
-    gpu: Gpu
-    gemms: Gemms
-    flash: Flash
-    streams: Streams
-    launches: Launches
-    network: Network
+    gpu: Annotated[Gpu, From("configs/clusters/gpu")]
+    gemms: Annotated[Gemms, From("configs/clusters/gemms")]
+    flash: Annotated[Flash, From("configs/clusters/flash")]
+    streams: Annotated[Streams, From("configs/clusters/streams")]
+    launches: Annotated[Launches, From("configs/clusters/launches")]
+    network: Annotated[Network, From("configs/clusters/network")]
+    software: Annotated[Software, From("configs/clusters/software")]
+
+    def stream_bytes_per_s(self, share: Share) -> float:
+        """Bytes a second of kernels that reach `share` of the memory bandwidth."""
+        return self.gpu.memory_bandwidth_bytes_per_s.value * share.value
+
+    @property
+    def elementwise_bytes_per_s(self) -> float:
+        """Bytes a second of element-wise kernels."""
+        return self.stream_bytes_per_s(self.streams.elementwise)
+
+    @property
+    def sustained_flops_per_s(self) -> float:
+        """FLOP/s that long products reach."""
+        return self.gpu.peak_flops_per_s.value * self.gemms.share.value

@@ -28,8 +28,8 @@ saved, and the sums over rows for bias and scale."""
 
 
 def _gemm_table(cluster: Cluster) -> Table | None:
-    name = cluster.gemms.table
-    return table(name, ("m", "n", "k"), ("latency_ms",)) if name else None
+    file = cluster.gemms.table
+    return table(file.value, ("m", "n", "k"), ("latency_ms",)) if file else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def gemm_s(cluster: Cluster, batch: Column, m: Column, n: Column, k: Column) -> 
         seconds = flops / (2.0 * place.m * place.n * place.k) * latency_s
     moved = ELEMENT_BYTES * (rows * k + batch * k * n + rows * n)
     least = np.maximum(
-        moved / cluster.streams.elementwise.value, flops / sustained_flops_per_s(cluster)
+        moved / cluster.elementwise_bytes_per_s, flops / cluster.sustained_flops_per_s
     )
     longest: Column = np.maximum(seconds, least)
     return longest
@@ -91,13 +91,8 @@ def _tiled_flops_per_s(cluster: Cluster, m: Column, n: Column) -> Column:
     tile, sms = cluster.gemms.tile, cluster.gpu.multiprocessors
     tiles = np.ceil(np.minimum(m, n) / tile.rows) * np.ceil(np.maximum(m, n) / tile.cols)
     filled = (m * n) / (tile.rows * tile.cols) / (np.ceil(tiles / sms) * sms)
-    rate: Column = sustained_flops_per_s(cluster) * filled
+    rate: Column = cluster.sustained_flops_per_s * filled
     return rate
-
-
-def sustained_flops_per_s(cluster: Cluster) -> float:
-    """FLOP/s that long products reach."""
-    return cluster.gpu.peak_flops_per_s.value * cluster.gemms.share.value
 
 
 def outside_table(cluster: Cluster, op: Op) -> NDArray[np.bool_]:
@@ -121,7 +116,7 @@ def outside_table(cluster: Cluster, op: Op) -> NDArray[np.bool_]:
 def flash_flops_per_s(cluster: Cluster, head_dim: Column, seq_len: Column) -> NDArray[np.float64]:
     """FLOP/s forward and backward of flash attention, [2, ...]; the ends of the table go on."""
     measured = table(
-        cluster.flash.table, ("head_dim", "seq_len"), ("forward_tflops", "backward_tflops")
+        cluster.flash.table.value, ("head_dim", "seq_len"), ("forward_tflops", "backward_tflops")
     )
     width, length = measured.within(0, head_dim), measured.within(1, seq_len)
     rates: NDArray[np.float64] = 1e12 * cluster.flash.scale.value * measured.at(width, length)
@@ -137,7 +132,9 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
     if op.kind is Kind.ATTENTION:
         flash_s: Column = op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
         return flash_s
-    return (op.input_bytes + op.output_bytes) / _stream_bytes_per_s(cluster, op)
+    streams = cluster.streams
+    rate = cluster.stream_bytes_per_s(streams.norm if is_norm(op) else streams.elementwise)
+    return (op.input_bytes + op.output_bytes) / rate
 
 
 def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
@@ -146,7 +143,8 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         data = gemm_s(cluster, op.batch, op.m, op.k, op.n)
         weights = gemm_s(cluster, op.batch, op.k, op.n, op.m)
         added = 2.0 * gradient_bytes * op.weight_bytes / ELEMENT_BYTES
-        added_s = 0.0 if cluster.gemms.adds_gradients else added / cluster.streams.elementwise.value
+        by_itself = not cluster.software.adds_gradients.value
+        added_s = by_itself * added / cluster.elementwise_bytes_per_s
         seconds: Column = data + weights / cluster.gemms.weights_share.value + added_s
         return seconds
     if op.unfused:
@@ -159,18 +157,19 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
 
 def loss_s(cluster: Cluster, op: Op) -> Column:
     """Seconds of softmax and cross-entropy over [m, n] logits, forward and backward."""
-    n_bytes = op.m * op.n * cluster.streams.loss_bytes_per_logit.value
-    seconds: Column = n_bytes / cluster.streams.elementwise.value
+    n_bytes = op.m * op.n * cluster.software.loss_bytes_per_logit.value
+    seconds: Column = n_bytes / cluster.elementwise_bytes_per_s
     return seconds
 
 
 def _unfused_s(cluster: Cluster, op: Op, flops: Column, passes: float) -> Column:
     """Seconds of products and softmax over the square of scores, and of dropout beside."""
-    products_s = flops / sustained_flops_per_s(cluster)
+    products_s = flops / cluster.sustained_flops_per_s
     dropped = _dropout_bytes(op)
     moved = op.input_bytes + op.output_bytes - dropped
-    longer = np.maximum(products_s, passes * moved / cluster.streams.unfused_attention.value)
-    seconds: Column = longer + dropped / cluster.streams.elementwise.value
+    rate = cluster.stream_bytes_per_s(cluster.streams.unfused_attention)
+    longer = np.maximum(products_s, passes * moved / rate)
+    seconds: Column = longer + dropped / cluster.elementwise_bytes_per_s
     return seconds
 
 
@@ -180,10 +179,6 @@ def _dropout_bytes(op: Op) -> Column:
     written = op.saved_bytes - op.kept_bytes - square
     moved: Column = written + square * (written > 0)
     return moved
-
-
-def _stream_bytes_per_s(cluster: Cluster, op: Op) -> float:
-    return (cluster.streams.norm if is_norm(op) else cluster.streams.elementwise).value
 
 
 def is_norm(op: Op) -> bool:

@@ -40,7 +40,7 @@ class Switched:
     @property
     def memory_bytes_per_s(self) -> float:
         """What element-wise kernels reach."""
-        return self.cluster.streams.elementwise.value
+        return self.cluster.elementwise_bytes_per_s
 
     @property
     def memory_energy_j_per_byte(self) -> float:
@@ -80,12 +80,12 @@ class Switched:
     @property
     def pipelined_tp(self) -> bool:
         """Whether the cluster's software does that."""
-        return self.cluster.network.pipelined_tp
+        return self.cluster.software.pipelined_tp.value
 
     @property
     def gathers_ahead(self) -> bool:
         """Whether the cluster's software does that."""
-        return self.cluster.network.gathers_ahead
+        return self.cluster.software.gathers_ahead.value
 
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over neighbouring GPUs."""
@@ -138,12 +138,12 @@ class Switched:
     @property
     def _switches(self) -> switched.Switches:
         network = self.cluster.network
-        share, name = network.share.value, network.all_reduce_table
+        share, file = network.share.value, network.all_reduce_table
         return switched.Switches(
             gpus_per_node=network.gpus_per_node,
             node_bytes_per_s=share * network.node_bandwidth_bytes_per_s.value,
             node_latency_s=network.node_latency_s.value,
             between_bytes_per_s=share * network.between_bandwidth_bytes_per_s.value,
             between_latency_s=network.between_latency_s.value,
-            all_reduce_table=table(name, ("n", "size_bytes"), ("time_us",)) if name else None,
+            all_reduce_table=table(file.value, ("n", "size_bytes"), ("time_us",)) if file else None,
         )

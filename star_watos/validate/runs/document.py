@@ -2,13 +2,14 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from star_watos.validate.runs.baseline import baseline
-from star_watos.validate.runs.predict import Prediction, measured_columns
+from star_watos.validate.runs.predict import Prediction
 from star_watos.validate.runs.row import MEASURED
-from star_watos.validate.runs.summary import Summary, as_rows, summaries
+from star_watos.validate.runs.summary import Summary, summaries
 from star_watos.watos import load_hardware
 
 _PEERS = Path(__file__).with_name("peers.csv")
@@ -67,8 +68,6 @@ def _constants(data: dict[str, Any], path: str = "") -> list[dict[str, Any]]:
             found.append({"constant": here, **value})
         elif isinstance(value, dict):
             found += _constants(value, here)
-        elif key.endswith("table") and value:
-            found.append({"constant": here, "value": value, "source": "see the device's file"})
     return found
 
 
@@ -76,12 +75,10 @@ def document_parts(predictions: Sequence[Prediction]) -> tuple[list[dict[str, An
     """Return tables and rows of the JSON document."""
     beside = {(s.table, s.column): s for s in baselines(predictions)}
     tables = []
-    for item, row in zip(summaries(predictions), as_rows(summaries(predictions)), strict=True):
+    for item in summaries(predictions):
         other = beside.get((item.table, item.column))
-        row["baseline"] = as_rows([other])[0] if other else None
-        row["peers"] = peers(item.table) if item.column == "iter_time_s" else []
-        tables.append(row)
+        found = asdict(item)
+        found["baseline"] = asdict(other) if other else None
+        found["peers"] = peers(item.table) if item.column == "iter_time_s" else []
+        tables.append(found)
     return tables, run_rows(predictions)
-
-
-__all__ = ["baselines", "calibration", "document_parts", "measured_columns", "peers", "run_rows"]

@@ -7,8 +7,7 @@ best measured plan the plan is that the prediction would pick, the mean over gro
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ def summaries(predictions: Sequence[Prediction]) -> list[Summary]:
     for prediction in predictions:
         tables[prediction.table].append(prediction)
     return [
-        summary(table, column, *_pairs(column, own), [_group(p) for p in own if _has(p, column)])
+        summary(table, column, *_pairs(column, own), [p.group for p in own if _has(p, column)])
         for table, own in tables.items()
         for column in measured_columns(own)
     ]
@@ -52,10 +51,6 @@ def summaries(predictions: Sequence[Prediction]) -> list[Summary]:
 
 def _has(prediction: Prediction, column: str) -> bool:
     return getattr(prediction.run, column) is not None
-
-
-def _group(prediction: Prediction) -> tuple[object, ...]:
-    return prediction.group
 
 
 def _pairs(column: str, predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
@@ -128,8 +123,3 @@ def regret(sign: float, measured: Floats, predicted: Floats) -> float:
     seconds = measured**sign
     picks = seconds[sign * predicted == np.min(sign * predicted)]
     return float(np.mean(picks) / np.min(seconds) - 1)
-
-
-def as_rows(found: Sequence[Summary]) -> list[dict[str, Any]]:
-    """Return summaries as plain data."""
-    return [asdict(item) for item in found]
