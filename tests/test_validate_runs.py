@@ -20,6 +20,7 @@ from star_watos.validate.runs import bounds
 from star_watos.validate.runs.baseline import baseline
 from star_watos.validate.runs.bounds import beyond_bounds
 from star_watos.validate.runs.document import calibration, document_parts
+from star_watos.validate.runs.picks import picks
 from star_watos.validate.runs.predict import predict
 from star_watos.validate.runs.row import Run
 from star_watos.validate.runs.summary import regret, spearman, summaries, summary
@@ -141,6 +142,39 @@ def test_equal_predictions_cost_the_mean_of_them():
     assert regret(-1.0, np.array([1.0, 2.0]), np.array([1.0, 1.0])) == 0.5
 
 
+def test_picks_are_what_regret_is_the_mean_of():
+    found = picks(PREDICTIONS["vtrain_single_node"], "iter_time_s")
+    (item,) = summaries(PREDICTIONS["vtrain_single_node"])
+    costs = [pick.regret_pct for pick in found]
+    assert len(found) == item.groups
+    assert np.mean(costs) == pytest.approx(item.regret_pct)
+    assert costs == sorted(costs, reverse=True)
+    for pick in found:
+        assert pick.picked.group == pick.best.group
+        slower = pick.picked.run.iter_time_s / pick.best.run.iter_time_s - 1
+        assert pick.regret_pct == pytest.approx(100 * slower)
+        assert pick.said_pct == pytest.approx(
+            100 * (pick.best.iter_time_s / pick.picked.iter_time_s - 1)
+        )
+
+
+def test_of_rates_the_largest_is_picked():
+    """13 is predicted to be 5 and 14 to be 4: the second best is picked, said to be 25 % ahead."""
+    row = PREDICTIONS["vtrain_single_node"][0]
+    group = [
+        replace(
+            row,
+            run=row.run.model_copy(update={"tflops_per_gpu": rate}),
+            tflops_per_gpu=said,
+        )
+        for rate, said in ((10.0, 2.0), (11.0, 1.0), (12.0, 3.0), (13.0, 5.0), (14.0, 4.0))
+    ]
+    (pick,) = picks(group, "tflops_per_gpu")
+    assert (pick.picked.run.tflops_per_gpu, pick.best.run.tflops_per_gpu) == (13, 14)
+    assert pick.regret_pct == pytest.approx(100 * (14 / 13 - 1))
+    assert pick.said_pct == pytest.approx(25)
+
+
 # What is recorded of the shipped tables.
 
 
@@ -247,7 +281,7 @@ def test_the_command_writes_a_page_with_pictures(tmp_path):
     page = tmp_path / "accuracy.md"
     assert invoke("--table", "simumax_b200", "--report", str(page)).exit_code == 0
     text = page.read_text()
-    assert "| simumax_b200 | memory_gib | 4 |" in text
+    assert "| simumax_b200, memory_gib | 4 |" in text
     for column in ("iter_time_s", "memory_gib"):
         picture = f"accuracy_simumax_b200_{column}.png"
         assert picture in text

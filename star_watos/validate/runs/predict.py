@@ -1,6 +1,7 @@
 """What the model says of measured runs: all runs of one model, machine and batch in one call."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -190,6 +191,6 @@ def _floats(column: Any, n: int) -> NDArray[np.float64]:  # noqa: ANN401 (a colu
     return np.broadcast_to(np.asarray(column, dtype=np.float64), (n,))
 
 
-def measured_columns(predictions: list[Prediction]) -> list[str]:
+def measured_columns(predictions: Sequence[Prediction]) -> list[str]:
     """Return the columns in which any of the runs was measured."""
     return [c for c in MEASURED if any(getattr(p.run, c) is not None for p in predictions)]

@@ -43,19 +43,20 @@ def summaries(predictions: Sequence[Prediction]) -> list[Summary]:
     for prediction in predictions:
         tables[prediction.table].append(prediction)
     return [
-        summary(table, column, *_pairs(column, own), [p.group for p in own if _has(p, column)])
+        summary(table, column, *_pairs(column, own), [p.group for p in own if has(p, column)])
         for table, own in tables.items()
         for column in measured_columns(own)
     ]
 
 
-def _has(prediction: Prediction, column: str) -> bool:
+def has(prediction: Prediction, column: str) -> bool:
+    """Return whether the column of a run was measured."""
     return getattr(prediction.run, column) is not None
 
 
 def _pairs(column: str, predictions: Sequence[Prediction]) -> tuple[Floats, Floats]:
     """Return measured and predicted values of the runs that were measured."""
-    own = [p for p in predictions if _has(p, column)]
+    own = [p for p in predictions if has(p, column)]
     measured = np.array([getattr(p.run, column) for p in own], dtype=np.float64)
     return measured, np.array([getattr(p, column) for p in own], dtype=np.float64)
 
@@ -69,8 +70,7 @@ def summary(
 ) -> Summary:
     """Return the summary of one column."""
     errors = 100 * (predicted / measured - 1)
-    sign = -1.0 if column in HIGHER_IS_BETTER else 1.0
-    members = [rows for rows in _members(groups) if len(rows) >= GROUP_OF]
+    sign, members = sign_of(column), large_groups(groups)
     ranks = [spearman(measured[rows], predicted[rows]) for rows in members]
     costs = [regret(sign, measured[rows], predicted[rows]) for rows in members]
     known = [rank for rank in ranks if rank is not None]
@@ -89,11 +89,17 @@ def summary(
     )
 
 
-def _members(groups: Sequence[tuple[object, ...]]) -> list[list[int]]:
+def sign_of(column: str) -> float:
+    """Return the power of a column that is better the smaller it is."""
+    return -1.0 if column in HIGHER_IS_BETTER else 1.0
+
+
+def large_groups(groups: Sequence[tuple[object, ...]]) -> list[list[int]]:
+    """Return the places of equal groups, of those that are large enough to count."""
     rows: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for place, group in enumerate(groups):
         rows[group].append(place)
-    return list(rows.values())
+    return [places for places in rows.values() if len(places) >= GROUP_OF]
 
 
 def spearman(measured: Floats, predicted: Floats) -> float | None:
