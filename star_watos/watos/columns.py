@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -17,7 +18,7 @@ FORWARD_SHARE = 1.0 / 3.0
 forward, two backward."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: sums that many formulas share are made once
 class LayerColumns:
     """Per microbatch on one device, one row a plan."""
 
@@ -45,12 +46,12 @@ class LayerColumns:
     passes: Column
     """Passes of a layer's forward and backward work: 3 where the forward pass is repeated whole."""
 
-    @property
+    @cached_property
     def forward_s(self) -> Column:
         """Seconds of a layer's forward pass, with its share of the communication."""
         return self.forward.time_s + self.comm_s / self.passes
 
-    @property
+    @cached_property
     def backward_s(self) -> Column:
         """Seconds of the rest: what is made again, backward, and its communication."""
         return self.busy_s - self.forward_s
@@ -60,15 +61,20 @@ class LayerColumns:
         """Both passes of the embedding, and the all-reduce that joins its lookups."""
         return self.embedding.time_s + self.embedding_comm.time_s
 
-    @property
+    @cached_property
     def comm_s(self) -> Column:
         """All exposed communication of one layer."""
         return self.comm.time_s + self.ep_comm_s + self.cp_comm_s
 
-    @property
+    @cached_property
+    def work(self) -> Cost:
+        """A layer's passes for one microbatch, without communication."""
+        return self.forward + self.recompute + self.backward
+
+    @cached_property
     def busy_s(self) -> Column:
         """Everything a layer does for one microbatch, in turn."""
-        return self.forward.time_s + self.recompute.time_s + self.backward.time_s + self.comm_s
+        return self.work.time_s + self.comm_s
 
 
 def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:

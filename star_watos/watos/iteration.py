@@ -63,7 +63,6 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
     params = stage_params(model, fullest, plans.tp, layer)
     time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages, each)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
-    done = (layer.forward + layer.recompute + layer.backward).ops
     times = plans.tp * plans.replicas * n_microbatches
     return Iterations(
         plans=plans,
@@ -72,7 +71,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         time_s=time_s,
         memory_bytes=np.max(np.stack(held), axis=0),
         model_flops=(needed * model.n_layers + layer.head.ops) * times,
-        hardware_flops=(done * model.n_layers + layer.head.ops) * times,
+        hardware_flops=(layer.work.ops * model.n_layers + layer.head.ops) * times,
         energy_j=energy_j(
             machine, model, training, plans, layer, n_microbatches, params, total(time_s)
         ),
@@ -91,7 +90,7 @@ def energy_j(
     iteration_s: Column,
 ) -> dict[str, Column]:
     """Joules of one iteration: devices at work, links, optimizer, and what runs anyway."""
-    work = (layer.forward + layer.recompute + layer.backward).energy_j * model.n_layers
+    work = layer.work.energy_j * model.n_layers
     ends = layer.embedding.energy_j + layer.head.energy_j
     times = plans.tp * plans.replicas * n_microbatches
     comm = (layer.comm.times(model.n_layers) + layer.embedding_comm).energy_j * times
@@ -111,8 +110,9 @@ def _bound(machine: Machine, layer: LayerColumns, time_s: dict[str, Column]) -> 
 
     Time spent computing again is what a lack of memory costs.
     """
-    once = layer.forward + layer.backward
-    in_dram = once.dram_bytes / machine.memory_bytes_per_s > once.ops / machine.device_flops_per_s
+    there, back = layer.forward, layer.backward
+    dram_s = (there.dram_bytes + back.dram_bytes) / machine.memory_bytes_per_s
+    in_dram = dram_s > (there.ops + back.ops) / machine.device_flops_per_s
     between = ("tp_comm", "cp_comm", "ep_comm", "pp_comm", "dp_comm")
     terms: dict[Bound, Column] = {
         Bound.COMPUTE: np.where(in_dram, 0.0, time_s["compute"]),
