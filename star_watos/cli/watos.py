@@ -63,11 +63,9 @@ def simulate(
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
     workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
     training = validate(Training, common.options_document("watos simulate", workload))
-    rows, cols = _shape(tp_shape)
-    degrees = {"tp": tp, "tp_rows": rows, "tp_cols": cols, "pp": pp, "dp": dp, "zero": zero}
+    degrees = {"tp": tp, **_shape(tp_shape), "pp": pp, "dp": dp, "cp": cp, "ep": ep, "zero": zero}
     degrees |= {"microbatch": microbatch, "sp": sp, "recompute": recompute.number}
-    degrees |= {"cp": cp, "ep": ep, "virtual_stages": virtual_stages}
-    degrees["schedule"] = schedule.number if schedule else None
+    degrees |= {"virtual_stages": virtual_stages, "schedule": schedule.number if schedule else None}
     wanted = {name: int(value) for name, value in degrees.items() if value is not None}
     result = run(design, training.load(), training, wanted, devices)
     if isinstance(result, Overflow):
@@ -102,14 +100,14 @@ def _played(result: "Simulation", trace: Path | None) -> "Simulation":
     return timed
 
 
-def _shape(text: str | None) -> tuple[int | None, int | None]:
+def _shape(text: str | None) -> dict[str, int]:
     """Return rows and columns of `RxC`."""
     if text is None:
-        return None, None
+        return {}
     match = re.fullmatch(r"(\d{1,4})\s*[xX]\s*(\d{1,4})", text.strip())
     if match is None:
         raise InputError.of(f"--tp-shape {text[:40]}", "expected rows x columns, such as 2x4")
-    return int(match.group(1)), int(match.group(2))
+    return {"tp_rows": int(match.group(1)), "tp_cols": int(match.group(2))}
 
 
 def _exploration() -> "tuple[type[Exploration], Any]":
