@@ -19,7 +19,7 @@ from star_watos.explore.watos import WaferExploration, WaferProblem
 from star_watos.spec import load
 from star_watos.star import AttentionTask, Core, Resources, Sparsity, Tile, legal_tiles
 from star_watos.star import evaluate as evaluate_core
-from star_watos.watos import Mesh, Training, Wafer, evaluate, legal_plans
+from star_watos.watos import Dies, Training, Wafer, evaluate, legal_plans
 
 SECONDS = 2.0
 DESIGNS = 128
@@ -52,7 +52,7 @@ def wafers() -> None:
     wafer = load(Wafer, "watos_config3", "configs/wafers")
     training = Training(model="llama3_70b")
     model = training.load()
-    machine = Mesh(wafer)
+    machine = Dies(wafer)
     plans = legal_plans(model, wafer.grid, training.global_batch)
     one = plans.take(np.array([0]))
     scalar = rate(1, lambda: evaluate(machine, model, training, one))

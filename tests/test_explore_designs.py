@@ -14,7 +14,7 @@ from star_watos.explore.watos import METRICS as WAFER_METRICS
 from star_watos.explore.watos import WaferExploration, WaferProblem
 from star_watos.star import Resources, legal_tiles
 from star_watos.star import evaluate as evaluate_core
-from star_watos.watos import Mesh, evaluate, legal_plans, metrics, wafer_metrics, wafer_overflow
+from star_watos.watos import Dies, evaluate, legal_plans, metrics, wafer_metrics, wafer_overflow
 
 WAFERS = """
 kind: watos-exploration
@@ -61,7 +61,7 @@ def brute_force(sweep, objectives):
         if wafer_overflow(wafer):
             continue
         model = training.load()
-        machine = Mesh(wafer)
+        machine = Dies(wafer)
         result = evaluate(machine, model, training, legal_plans(model, wafer.grid, 8))
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
         rows = len(result.plans)
@@ -155,7 +155,7 @@ def test_a_row_of_the_front_is_what_simulate_says(exhaustive, wafers):
         same = np.ones(len(plans), dtype=bool)
         for name in ("tp_rows", "tp_cols", "pp", "dp", "microbatch", "sp", "zero"):
             same &= getattr(plans, name) == row[name]
-        machine = Mesh(wafer)
+        machine = Dies(wafer)
         figures = metrics(machine, training, evaluate(machine, model, training, plans.take(same)))
         assert row["tokens_per_s"] in figures["tokens_per_s"]
         assert row["energy_per_token_j"] in figures["energy_per_token_j"]

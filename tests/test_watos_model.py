@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from star_watos.cost import Overflow
 from star_watos.errors import InputError
-from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
+from star_watos.fabric import Links, all_reduce, reduce_scatter
 from star_watos.spec import load
 from star_watos.watos import (
-    Mesh,
+    Dies,
     Plans,
     Recompute,
     Training,
@@ -44,11 +44,11 @@ def plan(**columns):
 
 
 def run(plans, hardware=WAFER, training=TRAINING):
-    return evaluate(Mesh(hardware), training.load(), training, plans)
+    return evaluate(Dies(hardware), training.load(), training, plans)
 
 
 def figure(name, plans, hardware=WAFER, training=TRAINING):
-    return metrics(Mesh(hardware), training, run(plans, hardware, training))[name].item()
+    return metrics(Dies(hardware), training, run(plans, hardware, training))[name].item()
 
 
 def test_config3_is_the_published_wafer():
@@ -68,11 +68,11 @@ def test_rings_by_hand():
     Line of 4, folded: 2 x 3 x 2 + 2 x 3/4 x 8 = 24.
     3 x 3 has no cycle: 2 x 8 x 2 + 2 x 8/9 x 8.
     """
-    assert all_reduce_s(2, 2, 8.0, 1.0, 1.0) == 12
-    assert all_reduce_s(1, 4, 8.0, 1.0, 1.0) == 24
-    assert all_reduce_s(3, 3, 8.0, 1.0, 1.0) == pytest.approx(32 + 128 / 9)
-    assert all_reduce_s(1, 1, 8.0, 1.0, 1.0) == 0
-    assert all_reduce_byte_hops(1, 2, 8.0) == 16
+    ones = Links(1.0, 1.0)
+    assert reduce_scatter(2, 2, 8.0, ones).seconds == 3 + 3
+    assert reduce_scatter(1, 3, 9.0, ones).seconds == 4 + 6
+    assert all_reduce(1, 1, 8.0, ones).seconds == 0
+    assert all_reduce(1, 2, 8.0, ones).byte_hops == 16
 
 
 @given(
@@ -82,7 +82,7 @@ def test_rings_by_hand():
     more=st.floats(1, 10),
 )
 def test_more_bandwidth_is_never_slower(rows, cols, size, more):
-    slow, fast = (all_reduce_s(rows, cols, size, bw, 1e-6) for bw in (1e9, 1e9 * more))
+    slow, fast = (all_reduce(rows, cols, size, Links(bw, 1e-6)).seconds for bw in (1e9, 1e9 * more))
     assert fast <= slow * (1 + 1e-12)
 
 
@@ -93,7 +93,7 @@ def test_no_ring_beats_the_links_of_the_mesh():
             n = rows * cols
             if n > 1:
                 bound = (n - 1) / (2 * n - rows - cols)
-                assert all_reduce_s(rows, cols, 1.0, 1.0, 0.0) >= bound - 1e-12
+                assert all_reduce(rows, cols, 1.0, Links(1.0, 0.0)).seconds >= bound - 1e-12
 
 
 def test_stages_of_an_uneven_pipeline():
@@ -116,7 +116,7 @@ def test_one_pipeline_by_hand():
     """1F1B with m microbatches and equal stages: (m + p - 1) stage times, beside the ends."""
     plans = plan(pp=8, microbatch=1)
     result = run(plans)
-    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
+    layer = layer_columns(Dies(WAFER), MODEL, TRAINING, plans)
     per_layer = layer.busy_s.item()
     ends = layer.embedding.time_s.item() + layer.head.time_s.item()
     slowest = 4 * per_layer + max(layer.embedding.time_s.item(), layer.head.time_s.item())
@@ -128,7 +128,7 @@ def test_one_pipeline_by_hand():
 def test_memory_of_a_whole_model_on_one_die_by_hand():
     """Llama-2 7B: 18 B a parameter (2 weight, 4 gradient, 12 Adam) plus one microbatch."""
     plans = plan(recompute=int(Recompute.FULL))
-    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
+    layer = layer_columns(Dies(WAFER), MODEL, TRAINING, plans)
     kept = 32 * 2 * 2048 * 4096  # layer inputs
     working = np.maximum(layer.working_bytes, layer.head_bytes)
     expected = 18 * 6_738_415_616 + kept + working
@@ -143,7 +143,7 @@ def test_zero_splits_the_optimizer_over_the_replicas():
 
 def test_full_recompute_repeats_the_forward_pass():
     plans = plan(recompute=int(Recompute.FULL))
-    layer = layer_columns(Mesh(WAFER), MODEL, TRAINING, plans)
+    layer = layer_columns(Dies(WAFER), MODEL, TRAINING, plans)
     assert layer.recompute.ops == layer.forward.ops
 
 
@@ -165,7 +165,7 @@ def test_exposed_times_sum_to_the_iteration_and_energies_to_the_total():
     total = np.sum([np.broadcast_to(t, len(PLANS)) for t in result.time_s.values()], axis=0)
     np.testing.assert_allclose(total, result.iteration_s, rtol=1e-12)
     assert all(np.all(np.asarray(t) >= 0) for t in result.time_s.values())
-    figures = metrics(Mesh(WAFER), TRAINING, result)
+    figures = metrics(Dies(WAFER), TRAINING, result)
     tokens = TRAINING.global_batch * TRAINING.seq_len
     joules = sum(result.energy_j.values())
     np.testing.assert_allclose(figures["energy_per_token_j"] * tokens, joules, rtol=1e-12)
@@ -173,7 +173,7 @@ def test_exposed_times_sum_to_the_iteration_and_energies_to_the_total():
 
 
 def test_mfu_is_at_most_hfu_and_one():
-    figures = metrics(Mesh(WAFER), TRAINING, run(PLANS))
+    figures = metrics(Dies(WAFER), TRAINING, run(PLANS))
     assert np.all(figures["mfu"] <= figures["hfu"] * (1 + 1e-12))
     assert np.all(figures["hfu"] <= 1)
 
@@ -182,7 +182,7 @@ def test_without_recomputation_mfu_is_hfu():
     """With attention that keeps its scores; flash attention recomputes them."""
     unfused = TRAINING.model_copy(update={"attention": "unfused"})
     kept = PLANS.take(PLANS.recompute == Recompute.NONE)
-    figures = metrics(Mesh(WAFER), unfused, run(kept, training=unfused))
+    figures = metrics(Dies(WAFER), unfused, run(kept, training=unfused))
     np.testing.assert_allclose(figures["mfu"], figures["hfu"], rtol=1e-12)
 
 
@@ -195,9 +195,9 @@ def test_one_stage_has_no_bubble():
 def test_columns_are_their_scalars():
     """Any row alone gives exactly what it gives among all others."""
     whole = run(PLANS)
-    figures = metrics(Mesh(WAFER), TRAINING, whole)
+    figures = metrics(Dies(WAFER), TRAINING, whole)
     for row in np.random.default_rng(0).integers(0, len(PLANS), 40):
-        alone = metrics(Mesh(WAFER), TRAINING, run(PLANS.take(np.array([row]))))
+        alone = metrics(Dies(WAFER), TRAINING, run(PLANS.take(np.array([row]))))
         for name, column in figures.items():
             assert alone[name].item() == column[row], name
 
@@ -279,8 +279,8 @@ def test_more_memory_never_slows_the_best_plan():
 
 def test_doubling_the_batch_never_lowers_throughput():
     twice = Training(model="llama2_7b", seq_len=2048, global_batch=128)
-    small = metrics(Mesh(WAFER), TRAINING, run(PLANS))["tokens_per_s"]
-    large = metrics(Mesh(WAFER), twice, run(PLANS, training=twice))["tokens_per_s"]
+    small = metrics(Dies(WAFER), TRAINING, run(PLANS))["tokens_per_s"]
+    large = metrics(Dies(WAFER), twice, run(PLANS, training=twice))["tokens_per_s"]
     assert np.all(large >= small * (1 - 1e-9))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -122,6 +123,18 @@ def choice(option: str, value: str, kind: type[E]) -> E:
         return kind(value)
     allowed = f"expected one of {', '.join(known)}"
     raise InputError.of(option, f"{allowed}, got {value[:40]!r}{nearest(value, known)}")
+
+
+def shape(option: str, text: str, *, least: int = 1) -> tuple[int, int]:
+    """Return rows and columns of `RxC`, each `least` or more.
+
+    >>> shape("--mesh", "6x8")
+    (6, 8)
+    """
+    match = re.fullmatch(r"(\d{1,4})\s*[xX]\s*(\d{1,4})", text.strip())
+    if match is None or min(map(int, match.groups())) < least:
+        raise InputError.of(f"{option} {text[:40]}", "expected rows x columns, such as 2x4")
+    return int(match.group(1)), int(match.group(2))
 
 
 @contextmanager

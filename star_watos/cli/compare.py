@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from star_watos.cli import common
+from star_watos.cli import common, simulation
 
 if TYPE_CHECKING:
     from star_watos.compare import Beside
@@ -16,6 +16,11 @@ _Sparsity = Annotated[str, typer.Option(help="Shipped or own sparsity profile.")
 _Normalize = Annotated[
     str, typer.Option(help="Held equal with the A100: chip, area, power or multipliers.")
 ]
+
+_Mesh = Annotated[
+    bool, typer.Option("--mesh", help="Also meshes of several sizes and lengths, step by step.")
+]
+_Noc = Annotated[str, typer.Option(help="What joins the cores: shipped name or path.")]
 
 
 def add_compare(app: typer.Typer) -> None:
@@ -29,18 +34,22 @@ def compare(
     model: _Model = "llama2_7b",
     sparsity: _Sparsity = "sofa_2pct",
     normalize: _Normalize = "chip",
+    mesh: _Mesh = False,
+    noc: _Noc = "noc_64b",
     overrides: common.Overrides = None,
     as_json: common.Json = False,
 ) -> None:
     """A core beside published accelerators and an A100; the papers' ratios beside ours."""
-    from star_watos.compare import Equal, beside, document, ladder, on_core
+    from star_watos.compare import Equal, beside, document, ladder, meshes, on_core
     from star_watos.cost import Overflow
     from star_watos.report.compare import print_compare
     from star_watos.spec import load, validate
     from star_watos.star import AttentionTask, Core, beyond, notes, workload_document
+    from star_watos.star.spatial import Noc
 
     equal = common.choice("--normalize", normalize, Equal)
-    design = load(Core, core, "configs/cores", overrides or [])
+    of_core, of_noc = simulation.overrides(overrides or [])
+    design = load(Core, core, "configs/cores", of_core)
     fields = {"model": model, "seq_len": seq_len, "sparsity": sparsity}
     task = validate(AttentionTask, common.options_document("star compare", fields))
     shape = task.load()
@@ -53,7 +62,9 @@ def compare(
     for text in said:
         common.note(text)
     workload = workload_document(task, shape, ahead)
-    report = document(design, workload, found, ladder(on_core(design, work)), said)
+    joined = load(Noc, noc, "configs/meshes", of_noc)
+    spatial = meshes(design, joined, task, every=mesh)
+    report = document(design, workload, found, ladder(on_core(design, work)), spatial, said)
     if as_json:
         common.print_json(report)
     else:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from star_watos.cli import common
+from star_watos.cli import common, simulation
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.star import AttentionTask, Dataflow, TaskRun
+    from star_watos.star import AttentionTask, Dataflow
 
 CoreName = Annotated[str, typer.Argument(help="Shipped name or path of a core.")]
 SeqLen = Annotated[str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")]
@@ -43,6 +43,27 @@ TraceFile = Annotated[
 ]
 
 
+MeshShape = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Spread the sequence over so many cores.")
+]
+NocName = Annotated[str, typer.Option(help="What joins the cores: shipped name or path.")]
+CirculationName = Annotated[
+    str | None, typer.Option(help="What travels on the mesh: kv-ring, q-ring or 2d; or the best.")
+]
+RingName = Annotated[
+    str | None, typer.Option(help="naive, interleaved, hamiltonian or relay; or the best.")
+]
+PartitionName = Annotated[
+    str | None, typer.Option(help="Tokens of a core: plain, zigzag or striped; or the best.")
+]
+Overlap = Annotated[bool, typer.Option(help="Whether transfers go on while cores work.")]
+
+PlotFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Picture of the mesh: load of its links, and timeline."),
+]
+
+
 def add_simulate(app: typer.Typer) -> None:
     """Give `app` the command `simulate`."""
 
@@ -63,48 +84,40 @@ def add_simulate(app: typer.Typer) -> None:
         attention: AttentionName = None,
         schedule: ScheduleName = None,
         tiling: TilingName = None,
+        mesh: MeshShape = None,
+        noc: NocName = "noc_64b",
+        dataflow: CirculationName = None,
+        ring: RingName = None,
+        partition: PartitionName = None,
+        overlap: Overlap = True,
         fidelity: FidelityName = "analytic",
         trace: TraceFile = None,
+        plot: PlotFile = None,
         overrides: common.Overrides = None,
         as_json: common.Json = False,
     ) -> None:
-        """One core, one workload: latency, throughput, energy, area, and what bounds it."""
-        from star_watos.cost import Overflow
+        """One core or a mesh of them, one workload: latency, energy, area, and what bounds it."""
         from star_watos.report.core import print_core
         from star_watos.spec import load
-        from star_watos.star import Core, document, run_task
+        from star_watos.star import Core
 
         how = common.choice("--fidelity", fidelity, common.Fidelity)
         if trace is not None and how is not common.Fidelity.EVENT:
             raise InputError.of("--trace", "is of the event simulation: --fidelity event")
-        design = load(Core, core, "configs/cores", overrides or [])
+        of_core, of_noc = simulation.overrides(overrides or [])
+        design = load(Core, core, "configs/cores", of_core)
         fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
         task = _task(fields | {"phase": phase}, sparsity, _ratios(keep_ratio, kv_ratio))
         chosen = {"predictor": predictor, "sorter": sorter, "attention": attention}
         flow = _dataflow(chosen | {"schedule": schedule, "tiling": tiling})
-        run = run_task(design, task, flow, tile, banded=keep_ratio is None)
-        if isinstance(run, Overflow):
-            common.does_not_fit(run)
-        if how is common.Fidelity.EVENT:
-            run = _played(run, trace)
-        for text in run.notes:
-            common.note(text)
-        report = document(run)
+        spread = {"dataflow": dataflow, "ring": ring, "partition": partition}
+        asked = simulation.asked(mesh, spread, overlap=overlap)
+        run = simulation.Simulation(design, task, flow, tile, how, trace, plot, keep_ratio is None)
+        report = run.of_core() if asked is None else run.of_mesh(asked, noc, of_noc)
         if as_json:
             common.print_json(report)
         else:
             print_core(report)
-
-
-def _played(run: "TaskRun", trace: Path | None) -> "TaskRun":
-    """Return the run as the event simulation times it, and write its timeline."""
-    from star_watos.report.trace import write_trace
-    from star_watos.star.event import trace_events
-
-    played = run.played()
-    if trace is not None and played.events is not None:
-        write_trace(trace, trace_events(played.events))
-    return played
 
 
 def _dataflow(given: dict[str, str | None]) -> "Dataflow":

@@ -53,8 +53,10 @@ class Options:
     as_json: bool
 
 
-def add_explore(app: typer.Typer, types: "Callable[[], tuple[type[Exploration], Any]]") -> None:
-    """Give `app` the command; `types` imports and returns its kind of sweep and of problem."""
+def add_explore(
+    app: typer.Typer, types: "Callable[[object], tuple[type[Exploration], Any]]"
+) -> None:
+    """Give `app` the command; `types` imports and returns the sweep and problem of a `kind`."""
 
     @app.command()
     def explore(
@@ -73,7 +75,15 @@ def add_explore(app: typer.Typer, types: "Callable[[], tuple[type[Exploration], 
         options = Options(
             sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
         )
-        _explore(*types(), options)
+        _explore(*types(_kind(sweep)), options)
+
+
+def _kind(sweep: str) -> object:
+    """Return what a sweep's file says it is; whatever that is worth."""
+    from star_watos.spec import locate, read
+
+    data = read(locate(sweep, "sweeps")).data
+    return data.get("kind") if isinstance(data, dict) else None
 
 
 def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options) -> None:  # noqa: ANN401 (a class of problems)

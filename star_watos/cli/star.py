@@ -6,6 +6,7 @@ import typer
 
 from star_watos.cli import common, exploring
 from star_watos.cli.accuracy import add_accuracy
+from star_watos.cli.collective import add_collective
 from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
 from star_watos.errors import InputError
@@ -21,9 +22,12 @@ def main() -> None:
     common.guard(app)
 
 
-def _exploration() -> "tuple[type[Exploration], Any]":
+def _exploration(kind: object) -> "tuple[type[Exploration], Any]":
     from star_watos.explore.star import CoreExploration, CoreProblem
+    from star_watos.explore.star_mesh import MeshExploration, MeshProblem
 
+    if kind == "star-mesh-exploration":
+        return MeshExploration, MeshProblem
     return CoreExploration, CoreProblem
 
 
@@ -31,6 +35,7 @@ add_simulate(app)
 exploring.add_explore(app, _exploration)
 add_accuracy(app)
 add_compare(app)
+add_collective(app)
 
 
 @app.command()
@@ -95,19 +100,24 @@ def _validate_fidelity(
 @app.command()
 def schema(
     kind: Annotated[
-        str, typer.Argument(help="core, sweep, sparsity, technology or accelerator.")
+        str,
+        typer.Argument(help="core, mesh, sweep, mesh-sweep, sparsity, technology or accelerator."),
     ] = "core",
 ) -> None:
     """Print the JSON Schema of a kind of YAML file, for editors."""
     from star_watos.explore.star import CoreExploration
+    from star_watos.explore.star_mesh import MeshExploration
     from star_watos.spec import Spec
     from star_watos.star import Core, Sparsity
+    from star_watos.star.spatial import Noc
     from star_watos.technology.core import CoreTechnology
     from star_watos.validate.accelerators import Accelerator
 
     kinds: dict[str, type[Spec]] = {
         "core": Core,
+        "mesh": Noc,
         "sweep": CoreExploration,
+        "mesh-sweep": MeshExploration,
         "sparsity": Sparsity,
         "technology": CoreTechnology,
         "accelerator": Accelerator,

@@ -1,12 +1,12 @@
 """The command `watos`."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from star_watos.cli import choices, common, exploring, measured
+from star_watos.cli.collective import add_collective
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,19 +104,18 @@ def _shape(text: str | None) -> dict[str, int]:
     """Return rows and columns of `RxC`."""
     if text is None:
         return {}
-    match = re.fullmatch(r"(\d{1,4})\s*[xX]\s*(\d{1,4})", text.strip())
-    if match is None:
-        raise InputError.of(f"--tp-shape {text[:40]}", "expected rows x columns, such as 2x4")
-    return {"tp_rows": int(match.group(1)), "tp_cols": int(match.group(2))}
+    rows, cols = common.shape("--tp-shape", text, least=0)
+    return {"tp_rows": rows, "tp_cols": cols}
 
 
-def _exploration() -> "tuple[type[Exploration], Any]":
+def _exploration(_kind: object) -> "tuple[type[Exploration], Any]":
     from star_watos.explore.watos import WaferExploration, WaferProblem
 
     return WaferExploration, WaferProblem
 
 
 exploring.add_explore(app, _exploration)
+add_collective(app)
 
 
 app.command()(measured.validate)

@@ -13,6 +13,7 @@ from star_watos.compare.accelerators import (
 )
 from star_watos.compare.headlines import Headline, headlines
 from star_watos.compare.ladder import Step
+from star_watos.compare.meshes import Meshes
 from star_watos.compare.run import Beside, cores_document, gpu_document
 from star_watos.star import Core
 
@@ -24,14 +25,19 @@ ASSUMPTIONS = {
     "forward and backward",
     "a100_energy": "dynamic: FLOPs and DRAM bytes at measured energies, without caches and idle "
     "power; board: rated power times time",
-    "cores": "share the work without loss, each with DRAM of its own; the mesh is not modelled",
+    "cores": "those beside the A100 share the work without loss; `spatial` has what a mesh takes",
     "attention_alone": "the cores' time still includes K/V generation",
 }
 """What every figure of the document rests on."""
 
 
 def document(
-    core: Core, workload: dict[str, Any], it: Beside, steps: list[Step], notes: list[str]
+    core: Core,
+    workload: dict[str, Any],
+    it: Beside,
+    steps: list[Step],
+    spatial: Meshes,
+    notes: list[str],
 ) -> dict[str, Any]:
     """Return `star-compare/1`; energies in joules, cells in the units of their names."""
     return {
@@ -42,8 +48,9 @@ def document(
         "rows": rows(it, core.name),
         "a100": gpu_document(it),
         "normalizations": cores_document(it),
-        "headline": {h.name: _headline(h) for h in headlines(it)},
+        "headline": {h.name: _headline(h) for h in headlines(it, spatial)},
         "ladder": [asdict(step) for step in steps],
+        "spatial": spatial.document,
         "assumptions": ASSUMPTIONS,
         "notes": notes,
     }

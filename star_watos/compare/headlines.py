@@ -15,9 +15,12 @@ from star_watos.compare.accelerators import (
 )
 from star_watos.compare.equal import Equal
 from star_watos.compare.kernels import Kernel
+from star_watos.compare.meshes import Meshes
 from star_watos.compare.run import Beside
+from star_watos.compare.spatial import BASELINE
 
 _FILE = Path(__file__).with_name("headlines.csv")
+SPATIAL = "spatial_throughput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,12 @@ def claims() -> list[Claim]:
         ]
 
 
-def headlines(it: Beside) -> list[Headline]:
+def headlines(it: Beside, spatial: Meshes) -> list[Headline]:
     """Return each claim beside ours on the workload of `it`, under what it holds equal."""
-    return [_OURS[claim.name](claim, it) for claim in claims()]
+    return [
+        _spatial(claim, spatial) if claim.name == SPATIAL else _OURS[claim.name](claim, it)
+        for claim in claims()
+    ]
 
 
 _HELD = {
@@ -156,10 +162,20 @@ def _against(
     return Headline(claim.name, claim.paper, own / printed, text, {"physical": own / scaled})
 
 
-def _spatial(claim: Claim, it: Beside) -> Headline:  # noqa: ARG001 (there is no mesh to ask)
-    """Nothing of ours yet."""
-    why = "the mesh of cores is not modelled yet; the paper's mesh and its baseline are not known"
-    return Headline(claim.name, claim.paper, None, why)
+def _spatial(claim: Claim, spatial: Meshes) -> Headline:
+    """The paper names neither its mesh nor its baseline."""
+    said = spatial.document["reference"]
+    why = (
+        f"ours is {said['rows']}x{said['cols']} STAR cores at {said['seq_len']:,} tokens over "
+        f"{BASELINE}; the paper's mesh, length and baseline are not known"
+    )
+    others = spatial.document["assumptions"]
+    if others:
+        most = others[0]
+        why += f". What moves it most: {most['assumption']}, then {most['total']:.3g}"
+    beside = {"lowest": spatial.low_gain, "highest": spatial.high_gain}
+    known = {name: gain for name, gain in beside.items() if gain is not None}
+    return Headline(claim.name, claim.paper, spatial.gain, why, known)
 
 
 _OURS: dict[str, Callable[[Claim, Beside], Headline]] = {
@@ -167,5 +183,4 @@ _OURS: dict[str, Callable[[Claim, Beside], Headline]] = {
     "energy_efficiency_vs_a100": _efficiency,
     "energy_vs_sota": _energy_vs_sota,
     "area_vs_sota": _area_vs_sota,
-    "spatial_throughput": _spatial,
 }

@@ -13,7 +13,7 @@ from star_watos.explore.reduce import reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import From
 from star_watos.watos import (
-    Mesh,
+    Dies,
     Plans,
     Recompute,
     Training,
@@ -80,7 +80,7 @@ class WaferProblem:
         if overflow:
             return Outcome([], 0, 0, {overflow.name: 1}, self._worst(wafer, overflow))
         plans = _plans(model, wafer.grid, training.global_batch)
-        machine = Mesh(wafer)
+        machine = Dies(wafer)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
         memory = (result.memory_bytes, wafer.dram.capacity_bytes, "B")

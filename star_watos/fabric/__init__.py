@@ -1,16 +1,17 @@
-"""The 2-D mesh between dies or cores: links and collectives."""
+"""The 2-D mesh between dies or cores, and switches: routes, flows, collectives."""
 
 from star_watos.fabric.area import Area
+from star_watos.fabric.collectives.columns import Links, Taken, all_reduce, reduce_scatter
 from star_watos.fabric.mesh import Mesh
-from star_watos.fabric.ring import all_reduce_byte_hops, all_reduce_s, has_cycle
 from star_watos.fabric.routes import Routes, mesh_routes
 
 __all__ = [
     "Area",
+    "Links",
     "Mesh",
     "Routes",
-    "all_reduce_byte_hops",
-    "all_reduce_s",
-    "has_cycle",
+    "Taken",
+    "all_reduce",
     "mesh_routes",
+    "reduce_scatter",
 ]

@@ -8,6 +8,7 @@ route. No closed formula of a collective is used.
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +16,36 @@ from numpy.typing import NDArray
 from star_watos.fabric.flows import SAME, Values, fair_rates
 from star_watos.fabric.routes import Fabric, Routes, starts
 
+Name: TypeAlias = tuple[str, str]
+NONE = ("", "")
+
 
 @dataclass
 class Tasks:
-    """Tasks in the order in which they are added; each returns its number."""
+    """Tasks in the order in which they are added; each returns its number.
+
+    A task may be named by what does it, and what it is.
+    """
 
     seconds: list[float] = field(default_factory=list)
     n_bytes: list[float] = field(default_factory=list)
     links: list[NDArray[np.intp]] = field(default_factory=list)
     after: list[tuple[int, ...]] = field(default_factory=list)
+    names: list[tuple[str, str]] = field(default_factory=list)
 
-    def work(self, seconds: float, after: Iterable[int] = ()) -> int:
+    def work(self, seconds: float, after: Iterable[int] = (), name: Name = NONE) -> int:
         """Add work, or with no seconds a point in time that others wait for."""
-        return self._add(seconds, 0.0, np.zeros(0, dtype=np.intp), after)
+        return self._add((seconds, 0.0), np.zeros(0, dtype=np.intp), after, name)
+
+    def flow(
+        self,
+        links: NDArray[np.intp],
+        latency_and_bytes: tuple[float, float],
+        after: Iterable[int] = (),
+        name: Name = NONE,
+    ) -> int:
+        """Add bytes that take a route of some latency."""
+        return self._add(latency_and_bytes, links, after, name)
 
     def flows(
         self, fabric: Fabric, routes: Routes, n_bytes: Values, after: Iterable[int]
@@ -35,19 +53,22 @@ class Tasks:
         """Add flows that all start after the same tasks."""
         latency, waits = routes.along(fabric.hop_s), tuple(after)
         return [
-            self._add(float(s), float(b), routes.link[first:end], waits)
-            for s, b, first, end in zip(
-                latency, n_bytes, routes.start[:-1], routes.start[1:], strict=True
-            )
+            self.flow(routes.of(i), (float(latency[i]), float(n_bytes[i])), waits)
+            for i in range(len(n_bytes))
         ]
 
     def _add(
-        self, seconds: float, n_bytes: float, links: NDArray[np.intp], after: Iterable[int]
+        self,
+        seconds_and_bytes: tuple[float, float],
+        links: NDArray[np.intp],
+        after: Iterable[int],
+        name: Name,
     ) -> int:
-        self.seconds.append(seconds)
-        self.n_bytes.append(n_bytes)
+        self.seconds.append(seconds_and_bytes[0])
+        self.n_bytes.append(seconds_and_bytes[1])
         self.links.append(links)
         self.after.append(tuple(after))
+        self.names.append(name)
         return len(self.seconds) - 1
 
 

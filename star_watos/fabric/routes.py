@@ -31,6 +31,10 @@ class Routes:
         """Links of each flow."""
         return np.diff(self.start)
 
+    def of(self, flow: int) -> NDArray[np.intp]:
+        """Return the links of one flow."""
+        return self.link[self.start[flow] : self.start[flow + 1]]
+
     def of_flows(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a value of each flow beside each of its links."""
         return np.repeat(values, self.hops)
@@ -97,6 +101,8 @@ def mesh_routes(mesh: Mesh, source: Nodes, target: Nodes) -> Routes:
     straight = _dimension_ordered(mesh, source, target)
     if mesh.whole:
         return straight
+    if np.isin([source, target], list(mesh.missing_nodes)).any():
+        raise ValueError("a flow begins or ends at a missing node")
     missing = straight.along((~mesh.present).astype(float)) > 0
     if not missing.any():
         return straight

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from star_watos.report.spatial import print_spatial
 from star_watos.units import show
 
 CELLS = {
@@ -23,6 +24,8 @@ HEADLINES = {
     "spatial_throughput": "throughput of Spatial-STAR",
 }
 READINGS = {
+    "lowest": "lowest",
+    "highest": "highest",
     "flashattention": "FlashAttention-2",
     "unfused_at_board_power": "rated power",
     "flashattention_at_board_power": "flash, rated",
@@ -67,6 +70,8 @@ def print_compare(report: dict[str, Any], console: Console | None = None) -> Non
         console.print(f"[dim]{HEADLINES[key]}: {escape(headline['why'])}[/dim]")
     _section(console, "Ladder: what each step gains")
     console.print(_ladder(report["ladder"]))
+    if "ladders" in report["spatial"]:
+        print_spatial(console, report["spatial"])
 
 
 def _section(console: Console, title: str) -> None:

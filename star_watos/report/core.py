@@ -31,6 +31,8 @@ def print_core(report: dict[str, Any], console: Console | None = None) -> None:
         f"{'causal' if work['causal'] else 'full'} attention, {_keeps(work)} "
         f"({sparsity}), key tile {design['key_tile']}{_together(design)}"
     )
+    if "mesh" in report:
+        console.print(_mesh(report["mesh"]))
     if work["extrapolation"] is not None:
         console.print(_extrapolation(work))
     console.print(figures_table(_figures(metrics)))
@@ -57,6 +59,24 @@ def _asked(work: dict[str, Any]) -> str:
         return keys
     what = "in chunks of" if work["phase"] == "chunked" else "the last"
     return f"{keys}, {what} {queries or 1:,}"
+
+
+def _mesh(mesh: dict[str, Any]) -> str:
+    """Return how a sequence is spread over cores, and how well, as one line."""
+    cores = mesh["rows"] * mesh["cols"]
+    hidden = "beside" if mesh["overlap"] else "after"
+    text = (
+        f"mesh of {mesh['rows']} x {mesh['cols']} cores ({escape(mesh['noc']['name'])}): "
+        f"{mesh['dataflow']}, {mesh['ring']} ring, {mesh['partition']} partition, transfers "
+        f"{hidden} work; {mesh['efficiency']:.1%} of {cores} times one core, the busiest core has "
+        f"{mesh['busiest_core']:.3g} of the mean"
+    )
+    if mesh["rows_saved_share"] > 0:
+        text += (
+            f"; not sending unkept rows saves {mesh['rows_saved_share']:.1%} of the traffic, "
+            f"saying which are kept is {mesh['index_share']:.2%} of it"
+        )
+    return text
 
 
 def _together(design: dict[str, Any]) -> str:
@@ -100,7 +120,7 @@ def _changes(changes: list[dict[str, Any]]) -> Table:
 
 def _event(event: dict[str, Any]) -> str:
     return (
-        f"tile by tile: {show(event['latency_s'], 's')}; by the formulas "
+        f"played out: {show(event['latency_s'], 's')}; by the formulas "
         f"{show(event['analytic_latency_s'], 's')} ({event['analytic_gap_pct']:+.1f} %)"
     )
 
@@ -127,6 +147,12 @@ def _extrapolation(work: dict[str, Any]) -> str:
 
 
 def _figures(metrics: dict[str, float]) -> dict[str, str]:
+    links = {}
+    if "noc_bytes" in metrics:
+        links = {
+            "traffic on links, each hop": show(metrics["noc_bytes"], "B"),
+            "time that transfers add": show(metrics["noc_exposed_s"], "s"),
+        }
     return {
         "latency": show(metrics["latency_s"], "s"),
         "throughput, dense-equivalent": show(metrics["throughput_gops"] * 1e9, "OP/s"),
@@ -141,6 +167,7 @@ def _figures(metrics: dict[str, float]) -> dict[str, str]:
         ),
         "area efficiency": f"{metrics['area_efficiency_gops_per_mm2']:,.0f} GOPS/mm2",
         "DRAM traffic": show(metrics["dram_bytes"], "B"),
+        **links,
     }
 
 

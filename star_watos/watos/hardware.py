@@ -6,9 +6,9 @@ from typing import TypeAlias
 from star_watos.errors import InputError
 from star_watos.spec import locate, read, validate
 from star_watos.watos.cluster import Cluster
+from star_watos.watos.dies import Dies
 from star_watos.watos.legal import Choices, cluster_plans, legal_plans
 from star_watos.watos.machine import Machine
-from star_watos.watos.mesh import Mesh
 from star_watos.watos.plans import Plans
 from star_watos.watos.switched import Switched
 from star_watos.watos.training import Training
@@ -42,7 +42,7 @@ def machine_of(hardware: Hardware, training: Training, devices: int | None = Non
         if devices and devices > hardware.n_dies:
             text = f"expected at most the {hardware.n_dies} dies of {hardware.name}, got {devices}"
             raise InputError.of("--devices", text)
-        return Mesh(hardware, devices)
+        return Dies(hardware, devices)
     return Switched(hardware, devices or hardware.devices, fp8=training.precision == "fp8")
 
 

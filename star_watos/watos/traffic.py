@@ -5,10 +5,12 @@ All dies of a rectangle send at once to their counterparts, so a transfer to a r
 shares each link with h - 1 others: the distance counts once for latency and once for bandwidth.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
+from star_watos.fabric import Links, Taken, all_reduce, reduce_scatter
 from star_watos.watos.plans import Plans
 from star_watos.watos.wafer import Wafer
 
@@ -36,14 +38,29 @@ def send_s(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
 
 
 def replicas_all_reduce_s(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
-    """Seconds to all-reduce `n_bytes` a die over the replicas, on a line.
+    """Seconds to all-reduce `n_bytes` a die over the replicas."""
+    return _replicas(all_reduce, wafer, plans, n_bytes).seconds
 
-    The folded ring of `fabric`, each of its hops being h hops of the mesh, which h such rings
-    share: h times the bytes and h times the latency.
+
+def replicas_ring_s(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
+    """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over the replicas."""
+    return _replicas(reduce_scatter, wafer, plans, n_bytes).seconds
+
+
+def _replicas(
+    collective: Callable[[Column, Column, Column, Links], Taken],
+    wafer: Wafer,
+    plans: Plans,
+    n_bytes: Column,
+) -> Taken:
+    """Return what a collective takes over the replicas, which stand on a line.
+
+    Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h times
+    the latency.
     """
     hops, d2d = slot_hops(wafer, plans), wafer.d2d
-    shared = n_bytes * hops
-    return all_reduce_s(1, plans.replicas, shared, d2d.link_bytes_per_s, d2d.latency_s * hops)
+    links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
+    return collective(1, plans.replicas, n_bytes * hops, links)
 
 
 def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
@@ -55,6 +72,6 @@ def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column
 
 def replicas_byte_hops(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
     """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
-    ring = all_reduce_byte_hops(1, plans.replicas, n_bytes)
-    moved: Column = ring * slot_hops(wafer, plans) * plans.pp * plans.tp
+    line = _replicas(all_reduce, wafer, plans, n_bytes).byte_hops
+    moved: Column = line * plans.pp * plans.tp
     return moved

@@ -47,9 +47,10 @@ def least_share(kind: Kind, area: Area) -> float:
             return max(_all_to_all_volume(area), _all_to_all_cut(area))
 
 
-def least_hops(area: Area) -> int:
-    """Return the distance between the nodes that are farthest apart."""
-    return int(_all_pairs(area).max())
+def least_hops(area: Area, root: int | None = None) -> int:
+    """Return the distance between the nodes that are farthest apart, or farthest from `root`."""
+    pairs = _all_pairs(area)
+    return int((pairs if root is None else pairs[area.nodes == root]).max())
 
 
 def _links(area: Area) -> NDArray[np.intp]:

@@ -135,15 +135,16 @@ def best(kind: Kind, area: Area, n_bytes: float) -> Choice:
     >>> from star_watos.fabric import Area, Mesh
     >>> area = Area.all(Mesh(8, 8, link_bytes_per_s=1e12, latency_s=1e-7))
     >>> [best(Kind.ALL_REDUCE, area, size).algorithm.value for size in (1e3, 1e9)]
-    ['binary-trees', 'packed-trees']
+    ['halving-doubling', 'packed-trees']
     """
     return choices(kind, area, n_bytes)[0]
 
 
 @lru_cache(maxsize=256)
 def least(kind: Kind, area: Area) -> tuple[int, float]:
-    """Return the least hops and share."""
-    return least_hops(area), least_share(kind, area)
+    """Return the least hops and share; of a multicast from the first node."""
+    root = int(area.nodes[0]) if kind is Kind.MULTICAST else None
+    return least_hops(area, root), least_share(kind, area)
 
 
 @lru_cache(maxsize=256)

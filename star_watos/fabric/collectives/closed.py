@@ -122,7 +122,7 @@ def halving(rows: Column, cols: Column) -> Terms:
 
 def is_power_of_two(rows: Column, cols: Column) -> NDArray[np.bool_]:
     """Whether both sides are: where `halving` has this form."""
-    n = np.asarray(rows) * np.asarray(cols)
+    n = np.asarray(np.asarray(rows) * np.asarray(cols), dtype=np.int64)
     power: NDArray[np.bool_] = (n & (n - 1)) == 0
     return power
 
@@ -133,3 +133,12 @@ def all_to_all(rows: Column, cols: Column) -> Terms:
     long = np.maximum(r, c)
     moved = (r * (c**2 - 1) + c * (r**2 - 1)) / 3
     return Terms(2 * (long - 1), long**2 // 4 / long, moved)
+
+
+def relay(rows: Column, cols: Column) -> Terms:
+    """All-gather on the snake in single hops, both ways: (n - 1) a + (n - 1) / n S / B.
+
+    Every piece crosses every link of the snake once.
+    """
+    n = np.asarray(rows) * np.asarray(cols)
+    return Terms(n - 1, (n - 1) / n, n - 1)

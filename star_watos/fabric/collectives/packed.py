@@ -1,5 +1,6 @@
 """Terms of the all-reduce over packed trees, and the best number of pieces."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -64,7 +65,8 @@ def _loads(trees: tuple[Tree, ...], pieces: int) -> NDArray[np.intp]:
                 steps = uses.setdefault(link, np.zeros(pieces + 2 * depth, dtype=np.intp))
                 steps[begin] += 1
                 steps[begin + pieces] -= 1
-    loads: NDArray[np.intp] = np.cumsum(list(uses.values()), axis=1).max(axis=0, initial=0)
+    begun = np.array(list(uses.values()), dtype=np.intp).reshape(len(uses), pieces + 2 * depth)
+    loads: NDArray[np.intp] = np.cumsum(begun, axis=1).max(axis=0, initial=0)
     return loads
 
 
@@ -74,10 +76,8 @@ def packed(rows: int, cols: int) -> Packed:
     return Packed.of(whole_trees(rows, cols))
 
 
-def packed_column(rows: Column, cols: Column) -> Packed:
-    """Return it for columns of meshes."""
-    r, c = np.broadcast_arrays(rows, cols)
-    shapes, which = np.unique(np.stack([r.ravel(), c.ravel()]), axis=1, return_inverse=True)
-    each = [packed(int(a), int(b)) for a, b in shapes.T]
+def packed_column(sides: Iterable[tuple[int, int]]) -> Packed:
+    """Return it for several meshes."""
+    each = [packed(*shape) for shape in sides]
     columns = np.array([[p.n_trees, p.depth, p.used, p.ramps, p.n_nodes] for p in each], float)
-    return Packed(*(column[which].reshape(r.shape) for column in columns.T))
+    return Packed(*columns.T)

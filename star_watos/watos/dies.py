@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.fabric import all_reduce_byte_hops, all_reduce_s
+from star_watos.fabric import Links, all_reduce
 from star_watos.watos import operator, traffic
 from star_watos.watos.plans import Plans
 from star_watos.watos.wafer import Wafer
@@ -13,7 +13,7 @@ from star_watos.workload import Op
 
 
 @dataclass(frozen=True, slots=True)
-class Mesh:
+class Dies:
     """A `Machine` of the dies of one wafer."""
 
     wafer: Wafer
@@ -80,10 +80,11 @@ class Mesh:
 
     def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
         """Cost of an all-reduce over the dies of a rectangle."""
-        byte_hops = all_reduce_byte_hops(tp_rows, tp_cols, n_bytes) / (tp_rows * tp_cols)
         d2d = self.wafer.d2d
+        taken = all_reduce(tp_rows, tp_cols, n_bytes, Links(d2d.link_bytes_per_s, d2d.latency_s))
+        byte_hops = taken.byte_hops / (tp_rows * tp_cols)
         return Cost(
-            time_s=all_reduce_s(tp_rows, tp_cols, n_bytes, d2d.link_bytes_per_s, d2d.latency_s),
+            time_s=taken.seconds,
             energy_j=byte_hops * self._link_energy_j_per_byte,
             link_bytes=byte_hops,
         )
@@ -99,15 +100,15 @@ class Mesh:
         return energy
 
     def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Half of an all-reduce."""
-        return self.replicas_all_reduce_s(plans, n_bytes) / 2
+        """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
+        return traffic.replicas_ring_s(self.wafer, plans, n_bytes)
 
     def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds of the folded ring over the replicas of a stage."""
+        """Seconds to all-reduce over the replicas of a stage."""
         return traffic.replicas_all_reduce_s(self.wafer, plans, n_bytes)
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
-        """Energy of the folded rings of all stages and dies."""
+        """Energy of the all-reduces of all stages and dies."""
         byte_hops = traffic.replicas_byte_hops(self.wafer, plans, n_bytes)
         energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy

@@ -1,0 +1,81 @@
+"""A layer's work spread over a mesh: what all dataflows of it start from."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column
+from star_watos.star.dataflow import Dataflow
+from star_watos.star.spatial.choice import Spread
+from star_watos.star.spatial.layout import Hop, hop
+from star_watos.star.spatial.partition import pair_shares, stretches, stripe_waste
+from star_watos.star.spatial.traffic import Widths, keep_list_bytes
+from star_watos.star.work import AttentionWork
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A layer's work spread over a mesh."""
+
+    work: AttentionWork
+    flow: Dataflow
+    spread: Spread
+    query_tile: int
+    """Queries that a core serves in parallel."""
+    mean_s: NDArray[np.float64]
+    """Seconds of a layer on a core with an even share of the work, [groups]."""
+    second_pass: float
+    """Seconds of the shorter of prediction and attention, over those of both side by side."""
+    predicts_longer: bool
+    """Whether prediction is the longer of both."""
+    link_bytes_per_s: float
+    latency_s: float
+
+    @cached_property
+    def widths(self) -> Widths:
+        """Bytes of a token as it travels."""
+        return Widths.of(self.work, self.flow)
+
+    @property
+    def tokens(self) -> float:
+        """Tokens of a core."""
+        return float(np.max(self.work.seq_len)) / self.spread.n_cores
+
+    @property
+    def heads(self) -> float:
+        """K/V heads, each of which goes around by itself where there are two passes."""
+        return float(self.work.n_kv_heads)
+
+    def hop(self, rows: int, cols: int) -> Hop:
+        """Return a step of the ring on rows x cols."""
+        return hop(self.spread.ring, rows, cols, self.link_bytes_per_s, self.latency_s)
+
+    def without_links(self) -> "Setting":
+        """Return the same where transfers take no time."""
+        return replace(self, link_bytes_per_s=np.inf, latency_s=0.0)
+
+    def shares(self, queries: int, keys: int) -> NDArray[np.float64]:
+        """Return pairs of parts of the queries with parts of the keys, over those of a core."""
+        kind = self.spread.partition
+        parts = stretches(kind, queries), stretches(kind, keys)
+        of_all = pair_shares(*parts, causal=self.work.causal) * self.spread.n_cores
+        waste = stripe_waste(kind, queries, self.query_tile, self.tokens * self.spread.n_cores)
+        return of_all * (1 + waste * self.work.causal) * self._idle_rows(queries)
+
+    def _idle_rows(self, parts: int) -> float:
+        """Return by how much a last query tile that is not full lengthens the work."""
+        queries = self.tokens * self.spread.n_cores / parts
+        return float(np.ceil(queries / self.query_tile)) * self.query_tile / queries
+
+    @property
+    def keep_list_bytes(self) -> Column:
+        """Bytes of keep lists that wait in DRAM between two passes."""
+        return keep_list_bytes(self.work, self.flow)
+
+    @property
+    def passes_s(self) -> NDArray[np.float64]:
+        """What two passes take longer than one pipeline: the shorter one of the first head."""
+        two = self.flow.predicts and self.spread.n_cores > 1
+        return self.mean_s * self.second_pass / self.heads * two
