@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from star_watos.fabric import Area, Mesh, mesh_routes
+from star_watos.fabric import Area, Mesh
 from star_watos.fabric.collectives import (
     Algorithm,
     Kind,
@@ -295,7 +295,7 @@ def test_closed_forms_of_columns_are_those_of_numbers():
 def test_cycles_are_where_the_closed_forms_say():
     for shape in RECTANGLES:
         ring = orders.hamiltonian(area_of(*shape)).nodes
-        apart = mesh_routes(Mesh(*shape), ring, np.roll(ring, -1)).hops
+        apart = Mesh(*shape).routes(ring, np.roll(ring, -1)).hops
         assert (len(ring) > 2 and apart.max() == 1) == closed.has_cycle(*shape)
 
 

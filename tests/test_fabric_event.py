@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from star_watos.fabric import Mesh, mesh_routes
+from star_watos.fabric import Mesh
 from star_watos.fabric.event import Tasks, play
 from star_watos.fabric.flows import busiest_s, finish_s
 
@@ -14,7 +14,7 @@ LINE = Mesh(1, 4, link_bytes_per_s=10.0, latency_s=0.5)
 
 def flow(tasks, mesh, source, target, n_bytes, after=()):
     """Add one flow and return its number."""
-    route = mesh_routes(mesh, np.array([source]), np.array([target]))
+    route = mesh.routes(np.array([source]), np.array([target]))
     return tasks.flows(mesh, route, np.array([n_bytes]), after)[0]
 
 
@@ -165,7 +165,7 @@ def test_flows_that_begin_together_finish_as_without_events(rows, cols, count, s
     rng = np.random.default_rng(seed)
     mesh = Mesh(rows, cols, link_bytes_per_s=rng.integers(1, 9, 4 * rows * cols), latency_s=0.25)
     source, target = rng.choice(mesh.n_nodes, (2, count))
-    found, n_bytes = mesh_routes(mesh, source, target), rng.integers(0, 99, count).astype(float)
+    found, n_bytes = mesh.routes(source, target), rng.integers(0, 99, count).astype(float)
     tasks = Tasks()
     tasks.flows(mesh, found, n_bytes, ())
     done = play(mesh, tasks)

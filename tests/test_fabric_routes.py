@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from star_watos.fabric import Mesh, Routes, mesh_routes, routes
+from star_watos.fabric import Mesh, Routes, mesh_routes
 from star_watos.fabric.flows import (
     busiest_s,
     fair_rates,
@@ -15,8 +15,8 @@ from star_watos.fabric.flows import (
     flow_energy_j,
     link_loads,
 )
-from star_watos.fabric.mesh import DIRECTIONS, EAST, NORTH, SOUTH, WEST
-from star_watos.fabric.routes import mesh_routes_by
+from star_watos.fabric.mesh_routes import DIRECTIONS, EAST, NORTH, SOUTH, WEST
+from star_watos.fabric.routes import routes_by
 
 
 def pairs_of(mesh):
@@ -84,7 +84,7 @@ def test_routes_by_hand():
 
     And from 9 to 0: west from 9 (4 x 9 + 1), then north from 8 and 4 (35, 19).
     """
-    found = mesh_routes(Mesh(3, 4), np.array([0, 9, 5]), np.array([11, 0, 5]))
+    found = Mesh(3, 4).routes(np.array([0, 9, 5]), np.array([11, 0, 5]))
     assert links_of(found) == [[0, 4, 8, 14, 30], [37, 35, 19], []]
     assert found.hops.tolist() == [5, 3, 0]
 
@@ -92,7 +92,7 @@ def test_routes_by_hand():
 def test_a_detour_by_hand():
     """2 x 3 without the middle of its first row: 0 to 2 goes south, east, east, north."""
     mesh = Mesh(2, 3, missing_nodes=frozenset({1}))
-    found = mesh_routes(mesh, np.array([0, 3]), np.array([2, 5]))
+    found = mesh.routes(np.array([0, 3]), np.array([2, 5]))
     assert links_of(found) == [
         [4 * 0 + SOUTH, 4 * 3 + EAST, 4 * 4 + EAST, 4 * 5 + NORTH],
         [4 * 3 + EAST, 4 * 4 + EAST],
@@ -102,7 +102,7 @@ def test_a_detour_by_hand():
 @given(meshes())
 def test_routes_are_paths_on_what_is_there_and_shortest(mesh):
     source, target = every_pair(mesh)
-    found = mesh_routes(mesh, source, target)
+    found = mesh.routes(source, target)
     hops_to = {t: distances(mesh, t) for t in mesh.nodes.tolist()}
     towards = {node: dict(ahead(mesh, node)) for node in mesh.nodes.tolist()}
     for a, b, links in zip(source.tolist(), target.tolist(), links_of(found), strict=True):
@@ -118,9 +118,7 @@ def test_routes_are_paths_on_what_is_there_and_shortest(mesh):
 def test_a_hop_leaves_the_row_only_where_no_hop_along_it_leads_nearer(mesh):
     source, target = every_pair(mesh)
     distance_to = {t: distances(mesh, t) for t in mesh.nodes.tolist()}
-    for end, links in zip(
-        target.tolist(), links_of(mesh_routes(mesh, source, target)), strict=True
-    ):
+    for end, links in zip(target.tolist(), links_of(mesh.routes(source, target)), strict=True):
         hops_to = distance_to[end]
         for link in links:
             at, direction = divmod(link, 4)
@@ -133,7 +131,7 @@ def test_a_hop_leaves_the_row_only_where_no_hop_along_it_leads_nearer(mesh):
 def test_where_nothing_is_missing_rows_come_first(rows, cols):
     """Once a route has turned into a column it stays there, and it never turns back."""
     mesh = Mesh(rows, cols)
-    for links in links_of(mesh_routes(mesh, *every_pair(mesh))):
+    for links in links_of(mesh.routes(*every_pair(mesh))):
         directions = [link % 4 for link in links]
         vertical = [d in {SOUTH, NORTH} for d in directions]
         assert vertical == sorted(vertical)
@@ -144,10 +142,10 @@ def test_where_nothing_is_missing_rows_come_first(rows, cols):
 
 @given(meshes())
 def test_searching_few_targets_at_a_time_finds_the_same(mesh):
-    together = mesh_routes(mesh, *every_pair(mesh))
+    together = mesh.routes(*every_pair(mesh))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(routes, "BLOCK", 3 * mesh.n_nodes)
-        apart = mesh_routes(mesh, *every_pair(mesh))
+        patch.setattr(mesh_routes, "BLOCK", 3 * mesh.n_nodes)
+        apart = mesh.routes(*every_pair(mesh))
     assert together.link.tolist() == apart.link.tolist()
     assert together.start.tolist() == apart.start.tolist()
 
@@ -156,9 +154,9 @@ def test_searching_few_targets_at_a_time_finds_the_same(mesh):
 def test_a_missing_node_neither_sends_nor_receives(source, target):
     mesh = Mesh(3, 3, missing_nodes=frozenset({4}))
     with pytest.raises(ValueError, match="begins or ends at a missing node"):
-        mesh_routes(mesh, np.array([1, source]), np.array([2, target]))
+        mesh.routes(np.array([1, source]), np.array([2, target]))
     with pytest.raises(ValueError, match="missing node"):
-        mesh_routes_by(mesh, np.array([0]), np.array([[4, -1]]), np.array([8]))
+        routes_by(mesh, np.array([0]), np.array([[4, -1]]), np.array([8]))
 
 
 def test_a_node_that_is_cut_off_has_no_way():
@@ -169,7 +167,7 @@ def test_a_node_that_is_cut_off_has_no_way():
     ):
         assert not mesh.connected
         with pytest.raises(ValueError, match="no way to its target"):
-            mesh_routes(mesh, np.array([0]), np.array([target]))
+            mesh.routes(np.array([0]), np.array([target]))
 
 
 @given(meshes(most=6), st.integers(0, 2**32 - 1))
@@ -177,16 +175,16 @@ def test_routes_by_way_of_nodes_are_their_legs(mesh, seed):
     rng = np.random.default_rng(seed)
     source, first, second, target = rng.choice(mesh.nodes, (4, 20))
     via = np.stack([np.where(rng.random(20) < 0.5, first, -1), second], axis=1)
-    found = links_of(mesh_routes_by(mesh, source, via, target))
+    found = links_of(routes_by(mesh, source, via, target))
     for a, (b, c), d, links in zip(source, via, target, found, strict=True):
         stops = np.array([a, *([b] if b >= 0 else []), c, d])
-        assert links == mesh_routes(mesh, stops[:-1], stops[1:]).link.tolist()
+        assert links == mesh.routes(stops[:-1], stops[1:]).link.tolist()
 
 
 @given(meshes(), st.integers(0, 2**32 - 1))
 def test_links_carry_bytes_times_hops(mesh, seed):
     source, target, n_bytes = random_flows(np.random.default_rng(seed), mesh, 50)
-    found = mesh_routes(mesh, source, target)
+    found = mesh.routes(source, target)
     loads = link_loads(mesh, found, n_bytes)
     assert loads.sum() == (n_bytes * found.hops).sum()
     assert not loads[~mesh.present].any()
@@ -204,7 +202,7 @@ def test_energy_and_the_busiest_link_by_hand():
     The second link carries both, 10 B at 5 B/s.
     """
     mesh = Mesh(1, 3, link_bytes_per_s=5.0, energy_j_per_byte=2.0)
-    found, n_bytes = mesh_routes(mesh, np.array([0, 1]), np.array([2, 2])), np.array([4.0, 6.0])
+    found, n_bytes = mesh.routes(np.array([0, 1]), np.array([2, 2])), np.array([4.0, 6.0])
     assert flow_energy_j(mesh, found, n_bytes) == 28.0
     assert busiest_s(mesh, found, n_bytes) == 2.0
 
@@ -215,7 +213,7 @@ def test_rates_are_max_min_fair(mesh, count, seed):
     rng = np.random.default_rng(seed)
     source, target, _ = random_flows(rng, mesh, count)
     capacity = rng.integers(1, 5, mesh.n_links) * rng.choice([1.0, 1e9])
-    found = mesh_routes(mesh, source, target)
+    found = mesh.routes(source, target)
     rate = fair_rates(found, capacity)
     flow = np.repeat(np.arange(count), found.hops)
     used = np.bincount(found.link, rate[flow], mesh.n_links)
@@ -235,7 +233,7 @@ def test_two_flows_of_different_size_share_a_link():
     They take 10 s more alone. Each has its own latency to go: of one hop and of two, 3 s each.
     """
     mesh = Mesh(1, 3, link_bytes_per_s=2.0, latency_s=3.0)
-    found = mesh_routes(mesh, np.array([0, 0]), np.array([1, 2]))
+    found = mesh.routes(np.array([0, 0]), np.array([1, 2]))
     assert finish_s(mesh, found, np.array([10.0, 30.0])).tolist() == [13.0, 26.0]
 
 
@@ -244,7 +242,7 @@ def test_a_narrow_link_leaves_the_others_more():
     narrow = np.full(16, 6.0)
     narrow[4 * 1 + EAST] = 2.0
     mesh = Mesh(1, 4, link_bytes_per_s=narrow)
-    found = mesh_routes(mesh, np.array([0, 0, 1, 2]), np.array([3, 1, 2, 3]))
+    found = mesh.routes(np.array([0, 0, 1, 2]), np.array([3, 1, 2, 3]))
     assert fair_rates(found, mesh.capacity_bytes_per_s).tolist() == [1.0, 5.0, 1.0, 5.0]
     assert finish_s(mesh, found, np.full(4, 5.0)).tolist() == [5.0, 1.0, 5.0, 1.0]
 
@@ -253,7 +251,7 @@ def test_a_narrow_link_leaves_the_others_more():
 def test_no_flow_is_faster_than_alone_and_the_last_waits_for_the_busiest_link(mesh, seed):
     rng = np.random.default_rng(seed)
     source, target, n_bytes = random_flows(rng, mesh, 20)
-    found = mesh_routes(mesh, source, target)
+    found = mesh.routes(source, target)
     ended = finish_s(mesh, found, n_bytes)
     alone = np.where(found.hops > 0, n_bytes, 0.0)
     assert (ended >= alone * (1 - 1e-6)).all()
@@ -286,7 +284,7 @@ def test_ten_thousand_flows_on_ten_thousand_nodes():
     expected[:, :, NORTH] = crossings(
         side, side, to_col, np.minimum(row, to_row) + 1, row + 1, n_bytes
     ).T
-    loads = link_loads(mesh, mesh_routes(mesh, source, target), n_bytes)
+    loads = link_loads(mesh, mesh.routes(source, target), n_bytes)
     assert np.array_equal(loads, expected.ravel())
 
 
@@ -295,7 +293,7 @@ def test_a_hole_leaves_ten_thousand_flows_their_bytes():
     rng = np.random.default_rng(1)
     whole, holed = Mesh(100, 100), Mesh(100, 100, missing_nodes=frozenset({5050}))
     source, target, _ = random_flows(rng, holed, 10_000)
-    before, after = mesh_routes(whole, source, target), mesh_routes(holed, source, target)
+    before, after = whole.routes(source, target), holed.routes(source, target)
     gone = ~holed.present[before.link]
     passed = np.bincount(np.repeat(np.arange(10_000), before.hops)[gone], minlength=10_000) > 0
     assert 0 < passed.sum() < 200

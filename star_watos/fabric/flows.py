@@ -13,9 +13,9 @@ SAME = 1 + 1e-9
 def link_loads(fabric: Fabric, routes: Routes, n_bytes: Values) -> Values:
     """Return the bytes that each link carries.
 
-    >>> from star_watos.fabric import Mesh, mesh_routes
-    >>> mesh = Mesh(1, 3)
-    >>> link_loads(mesh, mesh_routes(mesh, np.array([0, 1]), np.array([2, 2])), np.ones(2)).max()
+    >>> from star_watos.fabric import Mesh
+    >>> line = Mesh(1, 3)
+    >>> link_loads(line, line.routes(np.array([0, 1]), np.array([2, 2])), np.ones(2)).max()
     np.float64(2.0)
     """
     n_bytes = np.asarray(n_bytes, dtype=np.float64)

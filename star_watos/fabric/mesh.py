@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-
-DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
-"""Steps in row and column over the links of a node: east, west, south, north."""
-EAST, WEST, SOUTH, NORTH = range(4)
-OPPOSITE = np.array([WEST, EAST, NORTH, SOUTH])
+from star_watos.fabric.mesh_routes import DIRECTIONS, mesh_routes
+from star_watos.fabric.routes import Nodes, Routes
 
 
 @dataclass(frozen=True)
@@ -112,3 +109,11 @@ class Mesh:
     def hop_j_per_byte(self) -> NDArray[np.float64]:
         """Energy of a byte on each link, [4 n]."""
         return self.each_link(self.energy_j_per_byte)
+
+    def routes(self, source: Nodes, target: Nodes) -> Routes:
+        """Return the shortest route of each flow; `ValueError` where there is none.
+
+        >>> Mesh(2, 2).routes(np.array([0]), np.array([3])).link.tolist()  # 0 east, 1 south
+        [0, 6]
+        """
+        return mesh_routes(self, source, target)

@@ -1,4 +1,4 @@
-"""Collectives of devices behind switches, n of them, g of each node.
+"""Devices behind switches as a fabric, and their collectives: n of them, g of each node.
 
 A ring passes every node once, so its bandwidth is that of one device inside a node, or between
 nodes that of the g adapters that its devices have there. Both are standard (Thakur et al. 2005).
@@ -7,8 +7,10 @@ nodes that of the g adapters that its devices have there. Both are standard (Tha
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.cost import Column
+from star_watos.fabric.routes import Nodes, Routes, starts
 from star_watos.tables import Table
 
 
@@ -23,6 +25,52 @@ class Switches:
     between_latency_s: float
     all_reduce_table: Table | None = None
     """Measured seconds inside a node, by n and bytes."""
+
+
+@dataclass(frozen=True)
+class SwitchFabric:
+    """Devices behind switches as a `Fabric`; every device has four links.
+
+    Link 4 v leads from device v into its node's switches and 4 v + 1 out of them to v; 4 v + 2 and
+    4 v + 3 do the same at its adapter to other nodes. Switches themselves limit nothing.
+
+    >>> SwitchFabric(Switches(2, 1.0, 0.0, 1.0, 0.0), 4).routes(np.array([0, 0]), np.array([1, 2]))
+    Routes(start=array([0, 2, 4]), link=array([ 0,  5,  2, 11]))
+    """
+
+    switches: Switches
+    n_nodes: int
+    """Devices."""
+
+    @property
+    def n_links(self) -> int:
+        """Four a device."""
+        return 4 * self.n_nodes
+
+    @property
+    def capacity_bytes_per_s(self) -> NDArray[np.float64]:
+        """Bandwidth of each link."""
+        inside, between = self.switches.node_bytes_per_s, self.switches.between_bytes_per_s
+        return np.tile([inside, inside, between, between], self.n_nodes)
+
+    @property
+    def hop_s(self) -> NDArray[np.float64]:
+        """Latency of each link: half of that between two devices."""
+        inside, between = self.switches.node_latency_s, self.switches.between_latency_s
+        return np.tile([inside / 2, inside / 2, between / 2, between / 2], self.n_nodes)
+
+    @property
+    def hop_j_per_byte(self) -> NDArray[np.float64]:
+        """Nothing: it is part of the devices' power."""
+        return np.zeros(self.n_links)
+
+    def routes(self, source: Nodes, target: Nodes) -> Routes:
+        """Return the links of each flow: into the switches and out of them."""
+        per_node = self.switches.gpus_per_node
+        other = 2 * (source // per_node != target // per_node)
+        link = np.stack([4 * source + other, 4 * target + 1 + other], axis=-1)
+        hops = np.where(source == target, 0, 2)
+        return Routes(starts(hops), link[source != target].ravel())
 
 
 def members_per_node(switches: Switches, n: Column, stride: Column) -> Column:

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from star_watos.fabric import Mesh
 from star_watos.fabric.flows import Values
-from star_watos.fabric.mesh import DIRECTIONS
+from star_watos.fabric.mesh_routes import DIRECTIONS
 from star_watos.star.spatial import MeshRun
 from star_watos.star.spatial.event import Layer, play_layer
 from star_watos.star.spatial.loads import mesh_loads

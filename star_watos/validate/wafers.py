@@ -3,12 +3,14 @@
 from star_watos.spec import load, names
 from star_watos.validate.published import Comparison, compare
 from star_watos.watos import Wafer, area_mm2
+from star_watos.watos.cluster import Cluster
 from star_watos.watos.silicon import die_area_mm2
+from star_watos.watos.switched import Switched
 from star_watos.workload import load_model
 
 
 def wafer_comparisons() -> list[Comparison]:
-    """Return configuration 3 of WATOS and the models' parameter counts beside ours."""
+    """Return configuration 3 of WATOS, models' parameters and all-reduces on GPUs beside ours."""
     wafer = load(Wafer, "watos_config3", "configs/wafers")
     config3 = {
         "FLOP rate of a die": wafer.die.peak_flops_per_s / 1e12,
@@ -18,4 +20,22 @@ def wafer_comparisons() -> list[Comparison]:
         "area of dies and DRAM": sum(area_mm2(wafer).values()),
     }
     counts = {name: float(load_model(name).n_params) for name in names("configs/models")}
-    return compare({"watos_config3": config3, "parameters": counts})
+    found = {"watos_config3": config3, "parameters": counts, "all_reduce_4_a100": _all_reduces()}
+    return compare(found)
+
+
+def _all_reduces() -> dict[str, float]:
+    """Return the microseconds of all-reduces over four GPUs of a DGX A100, from 1 MiB on."""
+    cluster = load(Cluster, "dgx_a100", "configs/clusters")
+    dgx = Switched(cluster, 4)
+    seconds = {k: dgx.all_reduce(1.0, 4.0, 2.0**k).time_s for k in range(20, 35)}
+    return {_size(k): 1e6 * float(s) for k, s in seconds.items()}
+
+
+def _size(power: int) -> str:
+    """Return 2^power bytes as text.
+
+    >>> _size(20), _size(31)
+    ('1 MiB', '2 GiB')
+    """
+    return f"{2 ** (power - 30)} GiB" if power >= 30 else f"{2 ** (power - 20)} MiB"

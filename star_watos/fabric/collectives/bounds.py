@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from star_watos.cost import Column
 from star_watos.fabric.area import Area
 from star_watos.fabric.collectives.check import Kind
-from star_watos.fabric.routes import mesh_routes
 
 
 def all_reduce_share(rows: Column, cols: Column) -> Column:
@@ -69,7 +68,7 @@ def _all_links(area: Area) -> int:
 def _all_pairs(area: Area) -> NDArray[np.intp]:
     """Return the hops from each node to each other, [n, n]."""
     n = len(area.nodes)
-    routes = mesh_routes(area.mesh, np.repeat(area.nodes, n), np.tile(area.nodes, n))
+    routes = area.mesh.routes(np.repeat(area.nodes, n), np.tile(area.nodes, n))
     return routes.hops.reshape(n, n)
 
 

@@ -10,8 +10,7 @@ from star_watos.cost import Column
 from star_watos.fabric.collectives.transfers import Transfers
 from star_watos.fabric.event import Played, Tasks, play
 from star_watos.fabric.flows import Values
-from star_watos.fabric.mesh import Mesh
-from star_watos.fabric.routes import Nodes, Routes, mesh_routes_by
+from star_watos.fabric.routes import Fabric, Nodes, Routes, routes_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +53,28 @@ class StepFlows:
     n_steps: int
 
     @classmethod
-    def of(cls, transfers: Transfers, mesh: Mesh) -> "StepFlows":
-        """Return the flows of a collective on a mesh."""
-        n = mesh.n_nodes
+    def of(cls, transfers: Transfers, fabric: Fabric) -> "StepFlows":
+        """Return the flows of a collective on a fabric."""
+        n = fabric.n_nodes
         key = (transfers.step * n + transfers.source) * n + transfers.target
         _, first, count = np.unique(key, return_index=True, return_counts=True)
         ways = (column[first] for column in (transfers.source, transfers.via, transfers.target))
         return cls(
             step=transfers.step[first],
             share=count * transfers.chunk_share,
-            routes=mesh_routes_by(mesh, *ways),
+            routes=routes_by(fabric, *ways),
             n_steps=transfers.n_steps,
         )
 
 
-def summed(mesh: Mesh, *together: Transfers) -> Terms:
+def summed(fabric: Fabric, *together: Transfers) -> Terms:
     """Return the terms of collectives that run together, step by step.
 
     A step takes the latency of its longest way, and what its most loaded link takes.
     """
-    flows = [StepFlows.of(transfers, mesh) for transfers in together]
+    flows = [StepFlows.of(transfers, fabric) for transfers in together]
     steps = max(each.n_steps for each in flows)
-    hops, loads = np.zeros(steps), np.zeros((steps, mesh.n_links))
+    hops, loads = np.zeros(steps), np.zeros((steps, fabric.n_links))
     for each in flows:
         np.maximum.at(hops, each.step, each.routes.hops)
         step = np.repeat(each.step, each.routes.hops)
@@ -84,22 +83,22 @@ def summed(mesh: Mesh, *together: Transfers) -> Terms:
     return Terms(float(hops.sum()), float(busiest.sum()), float(loads.sum()))
 
 
-def played(mesh: Mesh, n_bytes: float, *together: Transfers) -> Played:
+def played(fabric: Fabric, n_bytes: float, *together: Transfers) -> Played:
     """Return the event simulation of collectives that start together, each at its own pace."""
-    return play(mesh, tasks_of(mesh, n_bytes, together))
+    return play(fabric, tasks_of(fabric, n_bytes, together))
 
 
-def tasks_of(mesh: Mesh, n_bytes: float, together: Sequence[Transfers]) -> Tasks:
+def tasks_of(fabric: Fabric, n_bytes: float, together: Sequence[Transfers]) -> Tasks:
     """Return the flows of collectives; those of a step wait for all of the step before."""
     tasks = Tasks()
     for transfers in together:
-        flows = StepFlows.of(transfers, mesh)
+        flows = StepFlows.of(transfers, fabric)
         order = np.argsort(flows.step, kind="stable")
         ends = np.searchsorted(flows.step[order], np.arange(flows.n_steps + 1))
         before: tuple[int, ...] = ()
         for first, end in pairwise(ends):
             rows = order[first:end]
             moved = flows.share[rows] * n_bytes
-            sent = tasks.flows(mesh, flows.routes.take(rows), moved, before)
+            sent = tasks.flows(fabric, flows.routes.take(rows), moved, before)
             before = (tasks.work(0.0, sent),)
     return tasks

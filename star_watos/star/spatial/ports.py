@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from star_watos.fabric import mesh_routes
 from star_watos.fabric.flows import Values, link_loads
 from star_watos.fabric.routes import Nodes
 from star_watos.star.core import Core
@@ -40,7 +39,7 @@ def shares(noc: Noc, core: Core, rows: int, cols: int) -> Shares:
     (row, col), (port_row, port_col) = np.divmod(cores, cols), np.divmod(ports, cols)
     away = np.abs(row[:, None] - port_row) + np.abs(col[:, None] - port_col)
     nearest = _evenly(away)
-    routes = mesh_routes(mesh, ports[nearest], cores)
+    routes = mesh.routes(ports[nearest], cores)
     loads = link_loads(mesh, routes, np.ones(len(cores)))
     at_port = np.bincount(nearest).max()
     port_rate = noc.port_bytes_per_s(len(ports), core.dram.bandwidth_bytes_per_s)

@@ -26,6 +26,8 @@ class Rows:
     """Of which it is the index, each step."""
     whole: Column
     """The same if all rows travelled, and no index."""
+    load_s: Column
+    """Time of the most loaded link."""
 
     @classmethod
     def of(cls, it: Setting, on: Hop, queries: float) -> "Rows":
@@ -33,13 +35,15 @@ class Rows:
         w, tokens, steps = it.widths, it.tokens, on.steps
         kept = tokens * w.row * kept_further_on(it.work, it.flow, steps + 1, queries)
         predicts = steps * float(it.flow.predicts)
+        blocks = tokens * (w.key + w.index) + kept
         return cls(
             keys_s=predicts * on.seconds(tokens * w.key, it.heads),
             index_s=predicts * on.seconds(tokens * w.index, it.heads),
             row_s=np.asarray(on.seconds(kept, it.heads), dtype=np.float64),
-            blocks=tokens * (w.key + w.index) + kept,
+            blocks=blocks,
             index=tokens * w.index,
             whole=tokens * (w.key + w.row),
+            load_s=on.load * blocks.sum(axis=0) / it.link_bytes_per_s,
         )
 
     @property
@@ -52,6 +56,12 @@ class Rows:
         """Bytes that a core receives and keeps: all but the index."""
         stored: Column = np.sum(self.blocks - self.index, axis=0)
         return stored
+
+    @property
+    def pace_s(self) -> Column:
+        """Time when heads follow one another: keys of one go beside rows of the one before."""
+        seconds: Column = np.maximum(self.load_s, np.maximum(self.keys_s, self.row_s.sum(axis=0)))
+        return seconds
 
     @property
     def total_s(self) -> Column:

@@ -40,21 +40,25 @@ def prefetched(ring: Ring) -> Seconds:
     return ends
 
 
-def handed_on(ring: Ring, *, overlap: bool) -> Seconds:
-    """Time of the slowest core when each hands on what it has worked on.
+def handed_on(ring: Ring, home_s: Column = 0.0, *, overlap: bool) -> Seconds:
+    """Time of the slowest core when each hands on what it has worked on, at last to its owner.
 
     A step begins when a core and the one before it in the ring have ended the last; handing on
-    goes beside the work, or after it.
+    goes beside the work, or after it. Beside it is half of a block beside work on the other half,
+    so of the way home half comes after all work, and more where that work is the shorter.
 
     >>> work, step = np.full((3, 2, 1), 2.0), np.full((2, 1), 3.0)
     >>> [handed_on(Ring(work, step), overlap=o).item() for o in (True, False)]
     [8.0, 12.0]
+    >>> [handed_on(Ring(work, step), home, overlap=True).item() for home in (2.0, 3.0)]
+    [9.0, 10.0]
     """
     end = ring.work_s[0]
     for work, passing in zip(ring.work_s[1:], ring.step_s, strict=True):
         begin = np.maximum(end, np.roll(end, 1, axis=0))
         end = begin + (np.maximum(work, passing) if overlap else work + passing)
-    slowest: Seconds = end.max(axis=0)
+    late = np.maximum(home_s / 2, home_s - ring.work_s[-1] / 2) if overlap else home_s
+    slowest: Seconds = (end + late).max(axis=0)
     return slowest
 
 

@@ -59,13 +59,13 @@ def _kv_ring(it: Setting) -> Trip:
     if it.spread.overlap:
         first_s = np.maximum(predicted_s, rows.keys_s / it.heads) + rows.index_s / it.heads
         head_s = prefetched(Ring(work_s / it.heads, rows.row_s / it.heads))
-        longer_s = np.maximum(rows.total_s, busiest * it.mean_s)
+        longer_s = np.maximum(rows.pace_s, busiest * it.mean_s)
         seconds = first_s + head_s + (1 - 1 / it.heads) * longer_s
     else:
         seconds = predicted_s + rows.ahead_s + handed_on(Ring(work_s, rows.row_s), overlap=False)
     return Trip(
         seconds=seconds,
-        busy_s=on.load * rows.blocks.sum(axis=0) / it.link_bytes_per_s,
+        busy_s=rows.load_s,
         byte_hops=on.moved @ rows.blocks,
         index_byte_hops=on.moved.sum() * rows.index,
         all_rows_byte_hops=on.moved.sum() * rows.whole,
@@ -89,7 +89,7 @@ def _q_ring(it: Setting) -> Trip:
     blocks = on.steps * passing + back * (n > 1)
     moved = on.moved.sum() * passing + on.moved[:1].sum() * back
     return Trip(
-        seconds=handed_on(ring, overlap=it.spread.overlap) + home_s,
+        seconds=handed_on(ring, home_s, overlap=it.spread.overlap),
         busy_s=on.load * blocks / it.link_bytes_per_s,
         byte_hops=moved,
         index_byte_hops=0.0,
@@ -114,10 +114,10 @@ def _two_d(it: Setting) -> Trip:
     else:
         seconds = np.maximum(out_s, rows.total_s) + work_s + back_s
     in_rows, in_cols = r * along.moved.sum() * (out + back), c * down.moved
-    busy = (along.load * along.steps * (out + back), down.load * rows.blocks.sum(axis=0))
+    busy_in_rows_s = along.load * along.steps * (out + back) / it.link_bytes_per_s
     return Trip(
         seconds=seconds + predicted_s,
-        busy_s=np.maximum(*busy) / it.link_bytes_per_s,
+        busy_s=np.maximum(busy_in_rows_s, rows.load_s),
         byte_hops=in_rows + in_cols @ rows.blocks,
         index_byte_hops=in_cols.sum() * rows.index,
         all_rows_byte_hops=in_rows + in_cols.sum() * rows.whole,

@@ -6,7 +6,7 @@ import numpy as np
 
 from star_watos.fabric import Area, Routes
 from star_watos.fabric.collectives.orders import Ring, hamiltonian, interleaved, naive
-from star_watos.fabric.routes import mesh_routes_by
+from star_watos.fabric.routes import routes_by
 from star_watos.star.spatial.choice import RingLayout
 
 
@@ -71,7 +71,7 @@ def _around(area: Area, ring: Ring, fraction: float, towards: int) -> Way:
     sender = np.arange(n)
     receiver = (sender + towards) % n
     turned = ring if towards > 0 else Ring(ring.nodes, np.roll(ring.via, 1, axis=0)[:, ::-1])
-    routes = mesh_routes_by(area.mesh, ring.nodes, turned.via, ring.nodes[receiver])
+    routes = routes_by(area.mesh, ring.nodes, turned.via, ring.nodes[receiver])
     return Way(sender.tolist(), receiver.tolist(), routes, fraction, line=False)
 
 
@@ -80,5 +80,5 @@ def _along(area: Area, towards: int) -> Way:
     sender = np.arange(n - 1) + (towards < 0)
     receiver = sender + towards
     nowhere = np.full((n - 1, 2), -1)
-    routes = mesh_routes_by(area.mesh, line[sender], nowhere, line[receiver])
+    routes = routes_by(area.mesh, line[sender], nowhere, line[receiver])
     return Way(sender.tolist(), receiver.tolist(), routes, 1.0, line=True)

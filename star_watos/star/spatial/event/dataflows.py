@@ -43,13 +43,13 @@ class Rows:
 
     def head(self, ready: list[list[int]]) -> None:
         """Predicted keys around, index back, kept rows around; cores wait until they are ready."""
-        chosen: list[int] = []
-        if self.it.flow.predicts and self.it.spread.n_cores > 1:
-            chosen = self._predict(ready)
+        two_passes = self.it.flow.predicts and self.on.size > 1
+        chosen = self._predict(ready) if two_passes else []
         rows = self.cores.circulate("rows", self.on, self._row_bytes(), [*chosen, *self.rows_end])
         self.rows_end = _last(rows)
         waits = [[*self.attended[i], *chosen, *ready[i]] for i in range(self.on.size)]
-        attend_s = self.work_s * (self.it.second_pass if self.it.predicts_longer else 1.0)
+        shorter = two_passes and self.it.predicts_longer
+        attend_s = self.work_s * (self.it.second_pass if shorter else 1.0)
         done = self.cores.work("attends", self.on, attend_s, rows, waits)
         self.attended = [[task] for task in done]
 
