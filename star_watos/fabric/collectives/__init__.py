@@ -9,7 +9,7 @@ from star_watos.fabric.collectives.choose import (
     choices,
     collective,
 )
-from star_watos.fabric.collectives.timing import StepFlows, Terms, played, summed
+from star_watos.fabric.collectives.timing import StepFlows, Terms, played, summed, together_s
 from star_watos.fabric.collectives.transfers import Transfers
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "is_right",
     "played",
     "summed",
+    "together_s",
 ]

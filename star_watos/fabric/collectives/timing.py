@@ -83,6 +83,30 @@ def summed(fabric: Fabric, *together: Transfers) -> Terms:
     return Terms(float(hops.sum()), float(busiest.sum()), float(loads.sum()))
 
 
+def together_s(fabric: Fabric, n_bytes: float, several: Sequence[Transfers]) -> float:
+    """Return the seconds of collectives that start together.
+
+    Those that share links are taken to keep step, which is exact where they do the same; others
+    do not hinder each other. The slowest link and the longest latency stand for all.
+    """
+    links = fabric.capacity_bytes_per_s, fabric.hop_s
+    rate, latency = float(links[0].min()), float(links[1].max())
+    terms = (summed(fabric, *group) for group in sharing(fabric, several))
+    return max(float(each.seconds(n_bytes, rate, latency)) for each in terms)
+
+
+def sharing(fabric: Fabric, several: Sequence[Transfers]) -> list[list[Transfers]]:
+    """Return collectives in groups of those that share links, directly or by others."""
+    groups: list[tuple[set[int], list[Transfers]]] = []
+    for transfers in several:
+        links = set(StepFlows.of(transfers, fabric).routes.link.tolist())
+        touched = [group for group in groups if group[0] & links]
+        groups = [group for group in groups if not group[0] & links]
+        joined = [one for _, members in touched for one in members]
+        groups.append((links.union(*(held for held, _ in touched)), [*joined, transfers]))
+    return [members for _, members in groups]
+
+
 def played(fabric: Fabric, n_bytes: float, *together: Transfers) -> Played:
     """Return the event simulation of collectives that start together, each at its own pace."""
     return play(fabric, tasks_of(fabric, n_bytes, together))

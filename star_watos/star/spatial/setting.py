@@ -65,9 +65,13 @@ class Setting:
         return of_all * (1 + waste * self.work.causal) * self._idle_rows(queries)
 
     def _idle_rows(self, parts: int) -> float:
-        """Return by how much a last query tile that is not full lengthens the work."""
-        queries = self.tokens * self.spread.n_cores / parts
-        return float(np.ceil(queries / self.query_tile)) * self.query_tile / queries
+        """Return by how many more query tiles the parts have than one core with all has."""
+        queries = self.tokens * self.spread.n_cores
+        tiles, of_all = (
+            np.ceil(queries / parts / self.query_tile),
+            np.ceil(queries / self.query_tile),
+        )
+        return float(parts * tiles / of_all)
 
     @property
     def keep_list_bytes(self) -> Column:

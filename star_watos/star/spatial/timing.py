@@ -63,17 +63,26 @@ def handed_on(ring: Ring, home_s: Column = 0.0, *, overlap: bool) -> Seconds:
 
 
 def heads_in_turn(
-    heads: float, out_s: Column, down_s: Column, work_s: Seconds, back_s: Column
+    heads: float,
+    out_s: Column,
+    down_s: Column,
+    work_s: Seconds,
+    back_s: Column,
+    pace_s: Column | None = None,
 ) -> Seconds:
     """Time when each of many heads goes out and down at once, is worked on, and goes back.
 
     Rows carry all that goes out and back; or cores work from the first head's arrival to the last
-    one's way back; or the last head that comes down is still to be worked on.
+    one's way back; or the last head that comes down is still to be worked on. Heads come down
+    `down_s` / `heads` after one another, or `pace_s` / `heads` where one begins before the last is
+    there.
 
     >>> float(heads_in_turn(4.0, 4.0, 2.0, np.array(8.0), 4.0))  # 1 + 8 + 1
     10.0
     """
-    last = back_s / heads
-    in_rows, in_cores = out_s + back_s, np.maximum(out_s, down_s) / heads + work_s + last
-    seconds: Seconds = np.maximum(np.maximum(in_rows, in_cores), down_s + work_s / heads + last)
+    last, first = back_s / heads, down_s / heads
+    apart = (down_s if pace_s is None else pace_s) / heads
+    in_rows, in_cores = out_s + back_s, np.maximum(out_s / heads, first) + work_s + last
+    in_cols = first + (heads - 1) * apart + work_s / heads + last
+    seconds: Seconds = np.maximum(np.maximum(in_rows, in_cores), in_cols)
     return seconds

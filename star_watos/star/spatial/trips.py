@@ -110,7 +110,7 @@ def _two_d(it: Setting) -> Trip:
     work_s = busiest * it.mean_s
     predicted_s = it.passes_s * busiest * (r > 1)
     if it.spread.overlap:
-        seconds = heads_in_turn(it.heads, out_s, rows.total_s, work_s, back_s)
+        seconds = heads_in_turn(it.heads, out_s, rows.total_s, work_s, back_s, rows.pace_s)
     else:
         seconds = np.maximum(out_s, rows.total_s) + work_s + back_s
     in_rows, in_cols = r * along.moved.sum() * (out + back), c * down.moved
