@@ -47,7 +47,9 @@ class Area:
 
     @cached_property
     def nodes(self) -> Nodes:
-        """The nodes that are there, row by row."""
+        """The nodes that are there, row by row; `ValueError` if none is."""
+        if not self.lines:
+            raise ValueError("no node of the area is there")
         return np.concatenate(self.lines)
 
     @cached_property

@@ -50,6 +50,7 @@ def draw_loads(axes: Axes, mesh: Mesh, loads: Values) -> LineCollection:
     drawn = LineCollection(
         list(np.stack([begin, ends], axis=1)), array=loads[links], cmap="viridis_r", linewidths=3
     )
+    drawn.set_clim(0.0, max(float(loads.max()), 1e-30))
     axes.add_collection(drawn)
     squares = [Rectangle((v % mesh.cols - 0.2, v // mesh.cols - 0.2), 0.4, 0.4) for v in mesh.nodes]
     axes.add_collection(

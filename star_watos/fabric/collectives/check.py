@@ -22,7 +22,7 @@ class Kind(StrEnum):
     ALL_REDUCE = "all-reduce"
     """Every node has the sum of all."""
     REDUCE_SCATTER = "reduce-scatter"
-    """Every chunk of the sum is at one node, evenly where no node is missing."""
+    """Every chunk of the sum is at one node."""
     ALL_GATHER = "all-gather"
     """Every node has the chunks of all."""
     ALL_TO_ALL = "all-to-all"
@@ -58,7 +58,7 @@ def is_right(kind: Kind, transfers: Transfers, nodes: Nodes, root: int | None = 
         case Kind.ALL_REDUCE:
             return bool(summed.all())
         case Kind.REDUCE_SCATTER:
-            return bool((summed.sum(axis=0) >= 1).all())
+            return bool((summed.sum(axis=0) == 1).all())
         case Kind.ALL_GATHER:
             owner = _first_sources(transfers, nodes)
             return bool((counts == _only(owner, n)).all())

@@ -79,6 +79,8 @@ def collective(
         raise ValueError(f"{algorithm.value} does no {kind.value}")
     if kind is Kind.ALL_TO_ALL:
         return exchange.all_to_all(area)
+    if kind is Kind.MULTICAST and root is not None and root not in area.nodes:
+        raise ValueError(f"the root {root} is no node of the area")
     if kind is Kind.MULTICAST:
         return multicast(area, int(area.nodes[0]) if root is None else root, pieces)
     if algorithm is Algorithm.PACKED_TREES:

@@ -47,6 +47,7 @@ class StepFlows:
     """The flows of every step: all that goes from one node to another in it is one."""
 
     step: Nodes
+    source: Nodes
     share: Values
     """Bytes of each, in vectors of one node."""
     routes: Routes
@@ -61,6 +62,7 @@ class StepFlows:
         ways = (column[first] for column in (transfers.source, transfers.via, transfers.target))
         return cls(
             step=transfers.step[first],
+            source=transfers.source[first],
             share=count * transfers.chunk_share,
             routes=routes_by(fabric, *ways),
             n_steps=transfers.n_steps,
