@@ -7,6 +7,7 @@ import pytest
 
 ROOFLINE = Path(__file__).parents[1] / "benchmarks" / "roofline.py"
 PLANS = Path(__file__).parents[1] / "benchmarks" / "plans.py"
+FABRIC = Path(__file__).parents[1] / "benchmarks" / "fabric.py"
 
 
 def test_the_roofline_is_drawn(tmp_path, capsys):
@@ -23,3 +24,10 @@ def test_plans_alone_are_those_of_columns(capsys):
     script["rate"].__globals__["SECONDS"] = 0.01
     script["main"](["--only-ours"])
     assert capsys.readouterr().out.startswith("watos, 280,480 plans in columns")
+
+
+def test_the_fabric_is_measured(capsys):
+    script = runpy.run_path(str(FABRIC))
+    script["rate"].__globals__["SECONDS"] = 0.01
+    script["main"]()
+    assert len(capsys.readouterr().out.splitlines()) == 7

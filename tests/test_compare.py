@@ -20,6 +20,7 @@ from star_watos.compare.gpu import Gpu, run
 from star_watos.compare.headlines import claims, headlines
 from star_watos.compare.kernels import Kernel, attention_kernels, attention_rate, gemm_rate
 from star_watos.compare.ladder import Quantity, rungs
+from star_watos.compare.meshes import Meshes
 from star_watos.cost import Overflow
 from star_watos.spec import Document, Mark, load, validate
 from star_watos.star import AttentionTask, AttentionWork, Core
@@ -266,8 +267,17 @@ def test_what_does_not_fit_is_returned():
 # Headlines and ladder.
 
 
+SPATIAL = Meshes(
+    *(13.0, 2.0, 30.0),
+    {
+        "reference": {"rows": 6, "cols": 6, "seq_len": 2**20},
+        "assumptions": [{"assumption": "links of a 64th", "total": 2.0}],
+    },
+)
+
+
 def test_headlines_are_the_papers_and_each_says_why(found):
-    told = headlines(found[Equal.CHIP])
+    told = headlines(found[Equal.CHIP], SPATIAL)
     papers = {h.name: h.paper for h in told}
     assert papers == {
         "speedup_vs_a100": 9.2,
@@ -277,12 +287,22 @@ def test_headlines_are_the_papers_and_each_says_why(found):
         "spatial_throughput": 20.1,
     }
     assert all(h.why and "\n" not in h.why for h in told)
-    assert [h.name for h in told if h.ours is None] == ["spatial_throughput"]
+    assert all(h.ours for h in told)
+
+
+def test_the_headline_of_meshes_says_what_it_is_of_and_what_moves_it(found):
+    *_, spatial = headlines(found[Equal.CHIP], SPATIAL)
+    assert (spatial.ours, spatial.beside) == (13, {"lowest": 2, "highest": 30})
+    assert spatial.why.startswith("ours is 6x6 STAR cores at 1,048,576 tokens over as many")
+    assert spatial.why.endswith("What moves it most: links of a 64th, then 2")
+    nothing = replace(SPATIAL, gain=None, low_gain=None, high_gain=None)
+    *_, spatial = headlines(found[Equal.CHIP], nothing)
+    assert (spatial.ours, spatial.beside) == (None, {})
 
 
 def test_headlines_are_ratios_of_what_was_run(found):
     it = found[Equal.AREA]
-    speedup, energy, sota, area, _ = headlines(it)
+    speedup, energy, sota, area, _ = headlines(it, SPATIAL)
     assert speedup.ours == it.speedup(Kernel.UNFUSED)
     assert speedup.beside == {"flashattention": it.speedup(Kernel.FLASH)}
     assert energy.beside["flashattention_at_board_power"] == pytest.approx(

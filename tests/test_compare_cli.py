@@ -37,6 +37,7 @@ def test_compare_prints_one_json_document(report):
     }
     for headline in document["headline"].values():
         assert set(headline) >= {"ours", "paper", "why"}
+        assert headline["ours"] > 0
     for row in document["rows"]:
         assert set(row) >= {"name", "paper", "ours"}
         assert set(row["paper"]) == CELLS
@@ -74,6 +75,12 @@ def test_options_reach_the_model(report):
     assert chosen["speedup"]["unfused"] == document["headline"]["speedup_vs_a100"]["ours"]
 
 
+def test_the_a100_does_the_same_whatever_layers_keep(report):
+    document, _ = report("--sparsity", "smollm2_2k")
+    other, _ = report()
+    assert document["a100"]["runs"] == other["a100"]["runs"]
+
+
 def test_a_person_reads_tables(run):
     code, out, err = run(star, "compare")
     assert (code, err) == (0, "")
@@ -97,6 +104,8 @@ def test_a_person_reads_tables(run):
         (["--seq-len", "4 KB"], "--seq-len"),
         (["--sparsity", "sofa_3pct"], "did you mean sofa_2pct"),
         (["--set", "qeries=1"], "did you mean queries"),
+        (["--noc", "noc_64"], "did you mean noc_64b"),
+        (["--set", "noc.prots=edges"], "did you mean ports"),
     ],
 )
 def test_mistakes_end_with_2_and_name_the_option(run, options, said):

@@ -10,6 +10,7 @@ from star_watos.cli.star import app as star
 from star_watos.cli.watos import app as watos
 from star_watos.explore.candidates import load_sweep, parts
 from star_watos.explore.star import CoreExploration
+from star_watos.explore.star_mesh import MeshExploration
 from star_watos.explore.watos import WaferExploration
 from star_watos.spec import load, names, read, root
 from star_watos.star import Core, Sparsity
@@ -22,7 +23,10 @@ from star_watos.watos import Cluster, Wafer
 SWEEPS = names("sweeps")
 SCHEMAS = root() / "docs" / "schema"
 KINDS = {
-    "star": (star, ("core", "sweep", "sparsity", "technology", "accelerator")),
+    "star": (
+        star,
+        ("core", "mesh", "sweep", "mesh-sweep", "sparsity", "technology", "accelerator"),
+    ),
     "watos": (watos, ("wafer", "cluster", "sweep", "technology")),
 }
 
@@ -85,7 +89,8 @@ def test_sweeps_run(name, tmp_path):
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_baselines_are_legal(name):
-    kind = CoreExploration if "star" in name else WaferExploration
+    kinds = {MeshExploration: "star_mesh", CoreExploration: "star", WaferExploration: ""}
+    kind = next(kind for kind, part in kinds.items() if part in name)
     sweep, _ = load_sweep(kind, name)
     assert set(parts(sweep, {})) == {"hardware", "workload"}
 

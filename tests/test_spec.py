@@ -7,9 +7,11 @@ import jsonschema
 import pytest
 
 from star_watos.explore.star import CoreExploration
+from star_watos.explore.star_mesh import MeshExploration
 from star_watos.explore.watos import WaferExploration
 from star_watos.spec import InputError, load, locate, names, parse, read, root, validate
 from star_watos.star import Core, Sparsity
+from star_watos.star.spatial import Noc
 from star_watos.technology.arithmetic import Arithmetic
 from star_watos.technology.core import CoreTechnology
 from star_watos.technology.scaling import ScalingTable
@@ -425,7 +427,9 @@ SHIPPED = {
     "configs/technologies/arithmetic": Arithmetic,
     "configs/technologies/stillmaker": ScalingTable,
     "configs/accelerators": Accelerator,
+    "configs/meshes": Noc,
     "sweeps/ci_star": CoreExploration,
+    "sweeps/star_mesh": MeshExploration,
     "sweeps/star": CoreExploration,
     "sweeps/ci_watos": WaferExploration,
     "sweeps/watos": WaferExploration,
@@ -438,6 +442,7 @@ FILES = [
         "configs/sparsity",
         "configs/technologies",
         "configs/accelerators",
+        "configs/meshes",
     )
     for name in names(folder)
 ] + [f"sweeps/{name}" for name in names("sweeps")]

@@ -83,4 +83,8 @@ FidelityName = Annotated[
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Timeline for Perfetto, of --fidelity event.")
 ]
+Chakra = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Traces of the iteration for ASTRA-sim (extra `chakra`)."),
+]
 Devices = Annotated[int | None, typer.Option(min=1, max=2**20, help="GPUs or dies that take part.")]

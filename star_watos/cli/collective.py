@@ -1,13 +1,14 @@
 """`watos collective`, also as `star collective`: its options, and what it does."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from star_watos.cli import common
+from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ _Chakra = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Traces of the fastest for ASTRA-sim (extra `chakra`)."),
 ]
-_Force = Annotated[bool, typer.Option("--force", help="Replace the traces in DIR.")]
 
 MOST_NODES = 1024
 MOST_PLAYED = 256
@@ -60,7 +60,7 @@ def collective(
     missing_links: _Links = None,
     fidelity: _Fidelity = common.Fidelity.ANALYTIC,
     chakra: _Chakra = None,
-    force: _Force = False,
+    force: Force = False,
     as_json: common.Json = False,
 ) -> None:
     """Time a collective on a mesh by every algorithm, fastest first.
@@ -202,16 +202,9 @@ def _check_played(kind: "Kind", area: "Area") -> None:
 
 def _check_chakra(folder: Path | None, area: "Area", *, force: bool) -> None:
     """Say before the work, not after it, that no traces can be written."""
-    if folder is None:
-        if force:
-            raise InputError.of("--force", "is of --chakra DIR")
-        return
-    from star_watos.fabric.chakra import check_folder, messages
-
-    messages()
-    if len(area.nodes) == 1:
+    if folder is not None and len(area.nodes) == 1:
         raise InputError.of("--chakra", "a single node sends nothing")
-    check_folder(folder, force=force)
+    check_chakra(folder, force=force)
 
 
 def _fastest_of_each(
@@ -240,13 +233,6 @@ def _write(
     except ValueError as error:
         raise InputError.of("--size", f"{error} in its trace") from None
     name = f"{kind.value}_{choice.algorithm.value}"
-    written = _counted(traces(flows, len(area.nodes)), len(area.nodes))
+    written = counted(traces(flows, len(area.nodes)), len(area.nodes))
     files = write_traces(folder, name, written, force=force)
     return {"folder": str(folder), "name": name, "files": files, "flows": len(flows.step)}
-
-
-def _counted(parts: Iterable[bytes], total: int) -> Iterator[bytes]:
-    """Show how many traces are done."""
-    for done, part in enumerate(parts, 1):
-        yield part
-        common.progress("traces", done, total)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -135,6 +136,27 @@ def shape(option: str, text: str, *, least: int = 1) -> tuple[int, int]:
     if match is None or min(map(int, match.groups())) < least:
         raise InputError.of(f"{option} {text[:40]}", "expected rows x columns, such as 2x4")
     return int(match.group(1)), int(match.group(2))
+
+
+PICTURES = (".pdf", ".png", ".svg")
+"""What `--plot` may end in."""
+
+
+def check_picture(plot: Path | None) -> None:
+    """Say before the work, not after it, that the picture of `--plot` cannot be drawn."""
+    from importlib.util import find_spec
+
+    if plot is None:
+        return
+    if find_spec("matplotlib") is None:
+        raise InputError.of("--plot", "needs matplotlib: pip install 'star-watos[plot]'")
+    if plot.suffix not in PICTURES:
+        text = f"expected a file name that ends in one of {', '.join(PICTURES)}"
+        raise InputError.of(f"--plot {plot}", text)
+    if plot.is_dir():
+        raise InputError.of(f"--plot {plot}", "is a folder, not a file")
+    if not plot.parent.is_dir():
+        raise InputError.of(f"--plot {plot}", f"there is no folder {plot.parent}")
 
 
 @contextmanager

@@ -111,7 +111,13 @@ def add_simulate(app: typer.Typer) -> None:
         chosen = {"predictor": predictor, "sorter": sorter, "attention": attention}
         flow = _dataflow(chosen | {"schedule": schedule, "tiling": tiling})
         spread = {"dataflow": dataflow, "ring": ring, "partition": partition}
-        asked = simulation.asked(mesh, spread, overlap=overlap)
+        others = {
+            "--no-overlap": not overlap,
+            "--set noc": bool(of_noc),
+            "--plot": plot is not None,
+        }
+        asked = simulation.asked(mesh, spread, others, overlap=overlap)
+        common.check_picture(plot)
         run = simulation.Simulation(design, task, flow, tile, how, trace, plot, keep_ratio is None)
         report = run.of_core() if asked is None else run.of_mesh(asked, noc, of_noc)
         if as_json:

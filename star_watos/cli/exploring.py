@@ -33,8 +33,6 @@ Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the
 
 MAX_SECONDS = 3.6e7
 """Longest `--time-limit`."""
-PICTURES = (".pdf", ".png", ".svg")
-"""What `--plot` may end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Option
     from star_watos.explore.candidates import baseline, load_sweep
 
     limit_s = seconds(options.time_limit)
-    _check_plot(options.plot)
+    common.check_picture(options.plot)
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
     result = run(
         sweep,
@@ -125,23 +123,6 @@ def _report(result: "Result", options: Options) -> None:
     print_shortfall(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
-
-
-def _check_plot(plot: Path | None) -> None:
-    """Say before the search, not after it, that the picture cannot be drawn."""
-    from importlib.util import find_spec
-
-    if plot is None:
-        return
-    if find_spec("matplotlib") is None:
-        raise InputError.of("--plot", "needs matplotlib: pip install 'star-watos[plot]'")
-    if plot.suffix not in PICTURES:
-        text = f"expected a file name that ends in one of {', '.join(PICTURES)}"
-        raise InputError.of(f"--plot {plot}", text)
-    if plot.is_dir():
-        raise InputError.of(f"--plot {plot}", "is a folder, not a file")
-    if not plot.parent.is_dir():
-        raise InputError.of(f"--plot {plot}", f"there is no folder {plot.parent}")
 
 
 def _overrides(options: Options) -> list[str]:

@@ -98,8 +98,13 @@ def overrides(given: list[str]) -> tuple[list[str], list[str]]:
     return [text for text in given if not text.startswith(NOC)], of_noc
 
 
-def asked(mesh: str | None, spread: dict[str, str | None], *, overlap: bool) -> "Asked | None":
-    """Return what is asked of a mesh; None without one, where its options would do nothing."""
+def asked(
+    mesh: str | None, spread: dict[str, str | None], others: dict[str, bool], *, overlap: bool
+) -> "Asked | None":
+    """Return what is asked of a mesh; None without one.
+
+    Without a mesh no option of it may be given; of `others` it says which are.
+    """
     from star_watos.star.spatial import Asked, Circulation, Partition, RingLayout
 
     kinds: dict[str, Any] = {
@@ -113,8 +118,9 @@ def asked(mesh: str | None, spread: dict[str, str | None], *, overlap: bool) -> 
         if text is not None
     }
     if mesh is None:
-        for name in chosen:
-            raise InputError.of(f"--{name}", "is of a mesh of cores: --mesh RxC")
+        given = [f"--{name}" for name in chosen] + [name for name in others if others[name]]
+        for option in given:
+            raise InputError.of(option, "is of a mesh of cores: --mesh RxC")
         return None
     rows, cols = common.shape("--mesh", mesh)
     if rows * cols > MOST_CORES:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from star_watos.cli import choices, common, exploring, measured
+from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.errors import InputError
 
@@ -45,6 +46,8 @@ def simulate(
     devices: choices.Devices = None,
     fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
     trace: choices.TraceFile = None,
+    chakra: choices.Chakra = None,
+    force: Force = False,
     overrides: common.Overrides = None,
     as_json: common.Json = False,
 ) -> None:
@@ -59,6 +62,7 @@ def simulate(
 
     if trace is not None and fidelity is not common.Fidelity.EVENT:
         raise InputError.of("--trace", "is of the event simulation: --fidelity event")
+    check_chakra(chakra, force=force)
     design = load_hardware(wafer, overrides or [])
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
     workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
@@ -70,16 +74,17 @@ def simulate(
     result = run(design, training.load(), training, wanted, devices)
     if isinstance(result, Overflow):
         common.does_not_fit(result)
+    written = None if chakra is None else _handed_off(result, chakra, force=force)
     if fidelity is common.Fidelity.EVENT:
         result = _played(result, trace)
-    _show(result, as_json=as_json)
+    _show(result, written, as_json=as_json)
 
 
-def _show(result: "Simulation", *, as_json: bool) -> None:
+def _show(result: "Simulation", chakra: dict[str, Any] | None, *, as_json: bool) -> None:
     from star_watos.report.wafer import print_wafer
     from star_watos.watos import document
 
-    report = document(result)
+    report = document(result) | {"chakra": chakra}
     if report["outside_table"]:
         names = ", ".join(report["outside_table"])
         common.note(f"products outside of the measured table, taken at its edge: {names}")
@@ -98,6 +103,20 @@ def _played(result: "Simulation", trace: Path | None) -> "Simulation":
     if trace is not None:
         write_trace(trace, trace_events(events))
     return timed
+
+
+def _handed_off(result: "Simulation", folder: Path, *, force: bool) -> dict[str, Any]:
+    """Write the traces of the iteration; return where they are."""
+    from star_watos.fabric.chakra import write_traces
+    from star_watos.watos.chakra import handoff
+
+    with common.interruptible("nothing was written"):
+        made, name = handoff(result), "iteration"
+        groups, total = made.devices.groups, made.devices.total
+        traces = counted(made.traces(), total)
+        files = write_traces(folder, name, traces, groups=groups, force=force)
+    found = {"folder": str(folder), "name": name, "files": files}
+    return found | {"nodes": made.n_nodes, "groups": len(groups)}
 
 
 def _shape(text: str | None) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Dense attention with K/V generation on a GPU: time from measured kernels, energy two ways."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -106,6 +106,7 @@ def run(gpu: Gpu, work: AttentionWork, kernel: Kernel) -> GpuRun:
     Per layer, attention takes 2 S² d_q FLOPs (half the square) at the measured rate; K and V
     4 S D d_kv at the measured rate of that GEMM.
     """
+    work = replace(work, seq_len=float(np.max(work.seq_len)))  # dense: all layers do the same
     layers, seq_len = float(np.sum(work.n_layers)), float(work.seq_len)
     half = 2 * seq_len**2 * float(work.d_q)
     rate = attention_rate(kernel, float(work.head_dim), seq_len)

@@ -23,6 +23,14 @@ def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
     if report["area_mm2"]:
         console.print(parts_table({"area mm2": report["area_mm2"]}))
     console.print(f"bound by [bold]{report['bound']}[/bold]")
+    if report["chakra"]:
+        console.print(_written(report["chakra"]), markup=False, soft_wrap=True)
+
+
+def _written(chakra: dict[str, Any]) -> str:
+    first, last = (f"{chakra['name']}.{i}.et" for i in (0, chakra["files"] - 1))
+    found = f"{chakra['folder']}: {first} to {last}, {chakra['nodes']:,} nodes"
+    return f"{found}, {chakra['groups']:,} groups in {chakra['name']}.json"
 
 
 def _devices(report: dict[str, Any]) -> str:

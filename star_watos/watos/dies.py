@@ -93,6 +93,10 @@ class Dies:
         """Seconds to the next stage, dp rectangles away."""
         return traffic.send_s(self.wafer, plans, n_bytes)
 
+    def send_bytes(self, plans: Plans, n_bytes: Column) -> Column:  # noqa: ARG002 (the protocol's)
+        """All of them."""
+        return n_bytes
+
     def send_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of all sends of one microbatch."""
         byte_hops = traffic.send_byte_hops(self.wafer, plans, n_bytes)

@@ -79,6 +79,10 @@ class Machine(Protocol):
         """Seconds to hand `n_bytes` a device to the next stage."""
         ...
 
+    def send_bytes(self, plans: Plans, n_bytes: Column) -> Column:
+        """Bytes of these that go from a device to its counterpart on the next stage."""
+        ...
+
     def send_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of all stages' sends of one microbatch, there and back, in all replicas."""
         ...

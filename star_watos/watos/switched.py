@@ -14,7 +14,7 @@ from star_watos.tables import table
 from star_watos.watos import kernels
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.launches import launch_s
-from star_watos.watos.plans import Plans
+from star_watos.watos.plans import Ints, Plans
 from star_watos.workload import Kind, Op
 
 
@@ -99,10 +99,13 @@ class Switched:
         Between nodes each GPU of a TP group that has the same numbers sends its part, and all
         gather them inside the node (Narayanan et al. 2021, section 4.1).
         """
-        distance = plans.tp * plans.cp * plans.dp
-        copies = np.where((plans.sp == 0) & (distance >= self._per_node), plans.tp, 1)
-        gather = switched.ring_s(self._switches, copies, 1, n_bytes)
-        return switched.send_s(self._switches, distance, n_bytes / copies) + gather
+        gather = switched.ring_s(self._switches, self._parts(plans), 1, n_bytes)
+        part = self.send_bytes(plans, n_bytes)
+        return switched.send_s(self._switches, _distance(plans), part) + gather
+
+    def send_bytes(self, plans: Plans, n_bytes: Column) -> Column:
+        """A part of them between nodes; the others of the TP group send the rest."""
+        return n_bytes / self._parts(plans)
 
     def send_energy_j(self, plans: Plans, n_bytes: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Nothing: it is part of the board's power."""
@@ -128,6 +131,10 @@ class Switched:
         """Seconds to the GPU tp places further."""
         return switched.send_s(self._switches, plans.tp * (plans.cp - 1), n_bytes)
 
+    def _parts(self, plans: Plans) -> Ints:
+        """Parts in which a TP group that has the same numbers sends them."""
+        return np.where((plans.sp == 0) & (_distance(plans) >= self._per_node), plans.tp, 1)
+
     def _speedup(self, op: Op) -> float:
         return self.cluster.gemms.fp8_speedup.value if self.fp8 and op.kind is Kind.GEMM else 1.0
 
@@ -147,3 +154,8 @@ class Switched:
             between_latency_s=network.between_latency_s.value,
             all_reduce_table=table(file.value, ("n", "size_bytes"), ("time_us",)) if file else None,
         )
+
+
+def _distance(plans: Plans) -> Ints:
+    """Places between a GPU and its counterpart on the next stage."""
+    return plans.tp * plans.cp * plans.dp

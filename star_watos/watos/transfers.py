@@ -23,21 +23,45 @@ class Transfers:
 
     def gather_s(self, params: Params) -> Column:
         """Seconds to make weights whole."""
-        seconds = self.machine.replicas_ring_s(self.plans, WEIGHT_BYTES * self._shared(params))
+        seconds = self.machine.replicas_ring_s(self.plans, self.gather_bytes(params))
         return np.where(self.plans.replicas > 1, seconds, 0.0)
 
     def reduce_s(self, params: Params) -> Column:
         """Seconds to add up gradients: a reduce-scatter where states are split."""
-        n_bytes = self.training.gradient_bytes * self._shared(params)
+        n_bytes = self.reduce_bytes(params)
         ring = self.machine.replicas_ring_s(self.plans, n_bytes)
         whole = self.machine.replicas_all_reduce_s(self.plans, n_bytes)
         seconds = np.where(self.plans.zero > 0, ring, whole)
         return np.where(self.plans.replicas > 1, seconds, 0.0)
 
+    def gather_bytes(self, params: Params) -> Column:
+        """Bytes of weights that are made whole, as a device has them then."""
+        return WEIGHT_BYTES * self._shared(params)
+
+    def reduce_bytes(self, params: Params) -> Column:
+        """Bytes of gradients that are added up, as a device has them before."""
+        return self.training.gradient_bytes * self._shared(params)
+
     def _shared(self, params: Params) -> Column:
         """Parameters that a device has in common with others: experts only where ep leaves some."""
         shared: Column = params.dense + params.experts * (self.plans.replicas > self.plans.ep)
         return shared
+
+
+def piece_params(
+    model: Model, plans: Plans, params: Column, experts: Column
+) -> tuple[Params, Params, Params]:
+    """Return the parameters of a layer, of the embedding and of the head on one device.
+
+    A layer has `params`, of which `experts` are routed experts'. Tied embeddings are reduced with
+    the head where another stage holds them too.
+    """
+    copies = model.tied_embeddings * (plans.pp > 1) * model.vocab * model.d_model
+    return (
+        Params(params - experts, experts),
+        Params(embedding_params(model) / plans.tp, 0.0),
+        Params((head_params(model) + copies) / plans.tp, 0.0),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +72,8 @@ class Piece:
     reduce: Column
 
     @classmethod
-    def of(cls, transfers: Transfers, dense: Column, experts: Column = 0.0) -> "Piece":
+    def of(cls, transfers: Transfers, params: Params) -> "Piece":
         """Return the piece of so many parameters on one device."""
-        params = Params(dense, experts)
         return cls(transfers.gather_s(params), transfers.reduce_s(params))
 
 
@@ -71,10 +94,5 @@ class Pieces:
         )
         own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
         params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
-        copies = model.tied_embeddings * (own.plans.pp > 1) * model.vocab * model.d_model
-        pieces = (
-            Piece.of(own, params - experts, experts),
-            Piece.of(own, embedding_params(model) / own.plans.tp),
-            Piece.of(own, (head_params(model) + copies) / own.plans.tp),
-        )
+        pieces = [Piece.of(own, piece) for piece in piece_params(model, own.plans, params, experts)]
         return cls(*(Piece(rows_of(p.gather, index), rows_of(p.reduce, index)) for p in pieces))

@@ -1,10 +1,10 @@
-"""The messages of a Chakra execution trace, as far as sends and receives need them.
+"""The messages of a Chakra execution trace, as far as collectives and iterations need them.
 
 Names and field numbers are those of mlcommons/chakra, `schema/protobuf/et_def.proto`. What a node
 must say is what ASTRA-sim's `Workload.cc` and the feeders of both projects read of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,8 +23,18 @@ VERSION = "0.0.4"
 class NodeType(IntEnum):
     """Values of `Node.type`."""
 
+    COMP_NODE = 4
     COMM_SEND_NODE = 5
     COMM_RECV_NODE = 6
+    COMM_COLL_NODE = 7
+
+
+class CommType(IntEnum):
+    """Values of the attribute `comm_type`."""
+
+    ALL_REDUCE = 0
+    ALL_GATHER = 2
+    REDUCE_SCATTER = 7
 
 
 class Field(NamedTuple):
@@ -38,9 +48,12 @@ class Field(NamedTuple):
 SCHEMA = {
     "AttributeProto": {
         "name": Field(1, "string"),
+        "double_val": Field(3, "double"),
         "int32_val": Field(7, "int32"),
         "int64_val": Field(9, "int64"),
+        "uint64_val": Field(13, "uint64"),
         "bool_val": Field(27, "bool"),
+        "string_val": Field(29, "string"),
     },
     "GlobalMetadata": {"version": Field(1, "string")},
     "Node": {
@@ -48,18 +61,24 @@ SCHEMA = {
         "name": Field(2, "string"),
         "type": Field(3, "int32"),  # an enum, which travels as an int32
         "data_deps": Field(5, "uint64", many=True),
+        "duration_micros": Field(7, "uint64"),
         "attr": Field(10, "AttributeProto", many=True),
     },
 }
 
 ATTRIBUTES = {
+    "num_ops": "int64_val",
+    "tensor_size": "uint64_val",
+    "duration_s": "double_val",
+    "comm_type": "int64_val",
+    "pg_name": "string_val",
     "comm_size": "int64_val",
     "comm_src": "int32_val",
     "comm_dst": "int32_val",
     "comm_tag": "int32_val",
     "is_cpu_op": "bool_val",
 }
-"""Field of `AttributeProto` in which each attribute of a send or receive is."""
+"""Field of `AttributeProto` in which each attribute is; `duration_s` is ours, read by no feeder."""
 
 
 class Messages(NamedTuple):
@@ -112,6 +131,32 @@ def _description(name: str, field: Field) -> dict[str, Any]:
     if name.endswith("_val"):
         about["oneof_index"] = 0  # so that a 0 or false is written, not left out
     return about | {"type": Proto.Type.Value(f"TYPE_{field.type.upper()}")}
+
+
+def metadata() -> bytes:
+    """Return what a trace begins with."""
+    return delimited(messages().metadata(version=VERSION))
+
+
+def encoded(
+    number: int,
+    name: str,
+    kind: NodeType,
+    before: Sequence[int],
+    values: Mapping[str, float | str],
+    micros: int = 0,
+) -> bytes:
+    """Return a node of a trace, which does not run on the host."""
+    attributes = [{"name": key, ATTRIBUTES[key]: value} for key, value in values.items()]
+    node = messages().node(
+        id=number,
+        name=name,
+        type=kind,
+        data_deps=before,
+        duration_micros=micros,
+        attr=[*attributes, {"name": "is_cpu_op", ATTRIBUTES["is_cpu_op"]: False}],
+    )
+    return delimited(node)
 
 
 def delimited(message: "Message") -> bytes:

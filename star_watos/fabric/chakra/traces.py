@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.fabric.chakra.messages import ATTRIBUTES, VERSION, NodeType, delimited, messages
+from star_watos.fabric.chakra.messages import NodeType, encoded, metadata
 from star_watos.fabric.collectives.transfers import Transfers
 from star_watos.fabric.routes import Nodes
 
@@ -77,7 +77,7 @@ def traces(flows: Flows, n_nodes: int) -> Iterator[bytes]:
 
 def _trace(flows: Flows, tags: Nodes, receives: NDArray[np.bool_]) -> bytes:
     """Return the trace of one node: its flows in the order of their steps."""
-    parts = [delimited(messages().metadata(version=VERSION))]
+    parts = [metadata()]
     steps = flows.step[tags]
     starts = [*np.flatnonzero(np.diff(steps, prepend=-1)).tolist(), len(tags)]
     before = range(0)
@@ -97,14 +97,7 @@ def _node(flows: Flows, number: int, tag: int, kind: NodeType, before: range) ->
         "comm_src": source,
         "comm_dst": target,
         "comm_tag": tag,
-        "is_cpu_op": False,
     }
     end = "send" if kind is NodeType.COMM_SEND_NODE else "receive"
-    node = messages().node(
-        id=number,
-        name=f"step {flows.step[tag]}, {source} to {target}: {end}",
-        type=kind,
-        data_deps=before,
-        attr=[{"name": name, ATTRIBUTES[name]: value} for name, value in values.items()],
-    )
-    return delimited(node)
+    name = f"step {flows.step[tag]}, {source} to {target}: {end}"
+    return encoded(number, name, kind, before, values)

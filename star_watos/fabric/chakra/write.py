@@ -1,7 +1,8 @@
 """Traces as files: all of them, or none."""
 
+import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from star_watos.errors import InputError
@@ -18,10 +19,18 @@ def check_folder(folder: Path, *, force: bool) -> None:
         raise InputError.of(str(folder), "is not empty; --force replaces the traces in it")
 
 
-def write_traces(folder: Path, name: str, traces: Iterable[bytes], *, force: bool = False) -> int:
+def write_traces(
+    folder: Path,
+    name: str,
+    traces: Iterable[bytes],
+    *,
+    groups: Mapping[str, list[int]] | None = None,
+    force: bool = False,
+) -> int:
     """Write NAME.0.et, NAME.1.et, ... into a folder, which is made; return how many.
 
-    With `force` the traces that were there are gone; other files stay.
+    Process groups, the nodes of each by its name, are written beside them as NAME.json. With
+    `force` the traces that were there are gone; other files stay.
     """
     check_folder(folder, force=force)
     new, draft = not folder.exists(), folder / DRAFT
@@ -31,6 +40,8 @@ def write_traces(folder: Path, name: str, traces: Iterable[bytes], *, force: boo
         draft.mkdir(parents=True)
         for number, trace in enumerate(traces):
             (draft / f"{name}.{number}.et").write_bytes(trace)
+        if groups is not None:
+            (draft / f"{name}.json").write_text(json.dumps(groups), encoding="utf-8")
         _replace(folder, draft, moved)
     except BaseException:  # Ctrl-C as well: half a set of traces is of no use
         for path in moved:
@@ -38,7 +49,7 @@ def write_traces(folder: Path, name: str, traces: Iterable[bytes], *, force: boo
         shutil.rmtree(folder if new else draft, ignore_errors=True)
         raise
     draft.rmdir()
-    return len(moved)
+    return sum(path.suffix == ".et" for path in moved)
 
 
 def _replace(folder: Path, draft: Path, moved: list[Path]) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from star_watos.star.document import document
 from star_watos.star.run import TaskRun
 from star_watos.star.spatial.run import MeshTaskRun
@@ -94,7 +96,9 @@ def _event(run: MeshRun) -> dict[str, float] | None:
 
 def _energy(run: MeshRun, blocks: dict[str, float]) -> dict[str, float]:
     costs = run.alone.result.layer.core.costs
-    device, interface = float(costs.dram_j_per_byte), float(costs.interface_j_per_byte)
+    device, interface = (
+        float(np.mean(each)) for each in (costs.dram_j_per_byte, costs.interface_j_per_byte)
+    )
     stored = run.stored_energy_j
     added = {
         "interface": blocks["interface"] + stored * interface / (device + interface),

@@ -15,7 +15,7 @@
 from dataclasses import dataclass, field
 
 from star_watos.watos.event.orders import Pass, order_of
-from star_watos.watos.event.tasks import Graph, Kind, Resource, Task
+from star_watos.watos.event.tasks import NO_LOAD, Graph, Kind, Resource, Task, together
 from star_watos.watos.event.work import Piece, PlanWork, StageWork
 from star_watos.watos.plans import Schedule
 
@@ -30,8 +30,24 @@ def iteration_graph(work: PlanWork) -> Graph:
 
 def _whole(pieces: tuple[Piece, ...]) -> Piece:
     """Return the pieces of a chunk as one."""
-    names = ("forward_s", "backward_s", "weights_s", "gather_s", "reduce_s")
-    return Piece("chunk", *(sum(getattr(piece, name) for piece in pieces) for name in names))
+
+    def total(name: str) -> float:
+        return float(sum(getattr(piece, name) for piece in pieces))
+
+    return Piece(
+        "chunk",
+        forward_s=total("forward_s"),
+        backward_s=total("backward_s"),
+        weights_s=total("weights_s"),
+        gather_s=total("gather_s"),
+        reduce_s=total("reduce_s"),
+        loads=together(piece.loads for piece in pieces),
+    )
+
+
+def _all(own: StageWork) -> Piece:
+    """Return what a stage's replicas exchange at once as one piece."""
+    return Piece("stage", 0, 0, 0, own.gather_s, own.reduce_s, own.loads)
 
 
 @dataclass(slots=True)
@@ -43,6 +59,8 @@ class _Stage:
     index: int
     held: list[int] = field(default_factory=list)
     """What the next task of compute waits for."""
+    wholes: list[Piece] = field(default_factory=list)
+    """Its chunks, each as one piece."""
     weights: list[list[int]] = field(default_factory=list)
     """Gathers at the start that the first pass of each chunk waits for, by piece."""
 
@@ -61,6 +79,7 @@ class _Stage:
         order = order_of(work.schedule, self.index, pp, work.n_microbatches, work.n_chunks)
         first = {chunk: i for kind, chunk, i in reversed(order) if kind is Kind.FORWARD}
         last = {chunk: i for kind, chunk, i in order if kind is self.gradients}
+        self.wholes = [_whole(pieces) for pieces in self.own.chunks]
         self.gather_at_start()
         for kind, chunk, i in order:
             opens = kind is Kind.FORWARD and first[chunk] == i
@@ -80,11 +99,11 @@ class _Stage:
         work, own = self.work, self.own
         all_at_once = work.replicas and not work.overlap
         if all_at_once and work.zero < 2:
-            self.wait_for(Kind.REDUCE, Piece("stage", 0, 0, reduce_s=own.reduce_s))
+            self.wait_for(Kind.REDUCE, _all(own))
         self.held += self.graph.last(self.index, Resource.REPLICAS)
-        self.compute(Kind.OPTIMIZER, "stage", own.optimizer_s)
+        self.compute(Kind.OPTIMIZER, _all(own), own.optimizer_s)
         if all_at_once and work.zero in {1, 2}:
-            self.wait_for(Kind.GATHER, Piece("stage", 0, 0, gather_s=own.gather_s))
+            self.wait_for(Kind.GATHER, _all(own))
 
     def add_pass(self, which: Pass, *, opens: bool, closes: bool) -> None:
         """Add a pass of one microbatch, piece by piece where replicas hear of pieces."""
@@ -93,20 +112,20 @@ class _Stage:
         gathers = work.replicas and work.zero == 3 and kind is not Kind.WEIGHTS
         every = work.zero >= 2 and kind is self.gradients
         reduces = work.replicas and (every or (closes and work.overlap))
-        pieces = self.own.chunks[chunk]
+        pieces, whole = self.own.chunks[chunk], self.wholes[chunk]
         by_piece = work.overlap and (gathers or reduces or (opens and bool(self.weights)))
         if by_piece:
             known = self.weights[chunk] if opens and self.weights else []
             done = self.add_pieces(which, pieces, gathers=gathers, reduces=reduces, known=known)
         else:
             if gathers:
-                self.wait_for(Kind.GATHER, _whole(pieces), chunk, i)
-            done = [self.work_on(which, _whole(pieces))]
+                self.wait_for(Kind.GATHER, whole, chunk, i)
+            done = [self.work_on(which, whole)]
         if self.receives(kind, chunk):
             self.graph.awaits(done[0], (kind, self.index, chunk, i))
         self.send(which, done[-1])
         if reduces and not by_piece:
-            self.wait_for(Kind.REDUCE, _whole(pieces), chunk, i)
+            self.wait_for(Kind.REDUCE, whole, chunk, i)
         if every and by_piece and reduces:
             self.held += self.graph.last(self.index, Resource.REPLICAS)
 
@@ -148,17 +167,21 @@ class _Stage:
             Kind.WEIGHTS: piece.weights_s,
         }
         self.held += needs or []
-        return self.compute(kind, piece.name, seconds[kind], chunk, i)
+        return self.compute(kind, piece, seconds[kind], chunk, i)
 
-    def compute(self, kind: Kind, name: str, seconds: float, chunk: int = -1, i: int = -1) -> int:
-        task = Task(name, kind, self.index, chunk, i, seconds, Resource.COMPUTE)
+    def compute(
+        self, kind: Kind, piece: Piece, seconds: float, chunk: int = -1, i: int = -1
+    ) -> int:
+        load = piece.loads.get(kind, NO_LOAD)
+        task = Task(piece.name, kind, self.index, chunk, i, seconds, Resource.COMPUTE, load)
         index = self.graph.add(task, self.held)
         self.held = []
         return index
 
     def transfer(self, kind: Kind, piece: Piece, chunk: int, i: int, needs: list[int]) -> int:
         seconds = piece.gather_s if kind is Kind.GATHER else piece.reduce_s
-        task = Task(piece.name, kind, self.index, chunk, i, seconds, Resource.REPLICAS)
+        load = piece.loads.get(kind, NO_LOAD)
+        task = Task(piece.name, kind, self.index, chunk, i, seconds, Resource.REPLICAS, load)
         return self.graph.add(task, needs)
 
     def wait_for(self, kind: Kind, piece: Piece, chunk: int = -1, i: int = -1) -> None:
@@ -188,8 +211,9 @@ class _Stage:
         if kind is Kind.WEIGHTS or not 0 <= chunk + turn < self.work.n_chunks:
             return
         link = Resource.NEXT if kind is Kind.FORWARD else Resource.PREVIOUS
-        task = Task(kind.value, Kind.SEND, self.index, chunk, i, self.work.send_s, link)
+        work = self.work
+        task = Task(kind.value, Kind.SEND, self.index, chunk, i, work.send_s, link, work.send)
         sent = self.graph.add(task, [done])
         self.graph.arrives(sent, (kind, stage, chunk + turn, i))
-        if not self.work.overlap:
+        if not work.overlap:
             self.held.append(sent)

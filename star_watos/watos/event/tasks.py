@@ -1,6 +1,6 @@
 """Tasks of an iteration, what each of them runs on, and what it waits for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
@@ -33,6 +33,34 @@ class Resource(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What a task asks of one device, for those who time it by other means."""
+
+    flops: float = 0.0
+    n_bytes: float = 0.0
+    """To and from memory; of a transfer, the whole that is sent, gathered or reduced."""
+
+    def __add__(self, other: "Load") -> "Load":
+        return Load(self.flops + other.flops, self.n_bytes + other.n_bytes)
+
+
+NO_LOAD = Load()
+
+Loads: TypeAlias = Mapping[Kind, Load]
+"""By what is done; what is left out asks nothing."""
+
+
+def together(loads: Iterable[Loads]) -> Loads:
+    """Return the sums.
+
+    >>> together([{Kind.FORWARD: Load(2.0, 1.0)}, {Kind.FORWARD: Load(3.0, 1.0)}])[Kind.FORWARD]
+    Load(flops=5.0, n_bytes=2.0)
+    """
+    every = list(loads)
+    return {kind: sum((each.get(kind, NO_LOAD) for each in every), NO_LOAD) for kind in Kind}
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A piece of work of one stage."""
 
@@ -45,6 +73,7 @@ class Task:
     """-1 where it is no microbatch's."""
     seconds: float
     resource: Resource
+    load: Load = NO_LOAD
 
 
 Place: TypeAlias = tuple[Kind, int, int, int]

@@ -3,13 +3,15 @@
 These are the costs of `LayerColumns` and the transfer times of the machine, as plain numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from star_watos.cost import Column
 from star_watos.watos import transfers
 from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
+from star_watos.watos.event.loads import piece_loads, stage_loads
+from star_watos.watos.event.tasks import NO_LOAD, Load, Loads
 from star_watos.watos.iteration import Iterations
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Plans, Schedule
@@ -31,6 +33,7 @@ class Piece:
     """To make its weights whole, if they are split over the replicas."""
     reduce_s: float = 0.0
     """To add up its gradients over the replicas."""
+    loads: Loads = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class StageWork:
     reduce_s: float = 0.0
     """To add up all gradients of the stage at once."""
     optimizer_s: float = 0.0
+    loads: Loads = field(default_factory=dict)
+    """Of what is done at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class PlanWork:
     """Whether there are others that hold the same weights."""
     gathers_ahead: bool = True
     """Whether split weights are gathered for the next layer while one goes backward."""
+    send: Load = NO_LOAD
 
     @property
     def n_chunks(self) -> int:
@@ -73,10 +79,12 @@ def _float(column: Column) -> float:
 
 
 def _piece(
-    name: str, travels: transfers.Piece, forward_s: Column, backward_s: Column, weights_s: Column
+    name: str, travels: transfers.Piece, loads: Loads, *seconds: Column, weights_s: Column = 0.0
 ) -> Piece:
-    seconds = (forward_s, backward_s, weights_s, travels.gather, travels.reduce)
-    return Piece(name, *map(_float, seconds))
+    """Return a piece whose forward and backward passes take `seconds`."""
+    forward_s, backward_s = map(_float, seconds)
+    gather_s, reduce_s = _float(travels.gather), _float(travels.reduce)
+    return Piece(name, forward_s, backward_s, _float(weights_s), gather_s, reduce_s, loads)
 
 
 def _pieces(
@@ -84,18 +92,19 @@ def _pieces(
 ) -> tuple[Piece, Piece, Piece]:
     """Return a layer, the embedding and the head."""
     travel = transfers.Pieces.of(between, model, layer)
+    loads, *end_loads = piece_loads(between, model, layer)
     late = between.plans.schedule[0] == Schedule.ZERO_BUBBLE
     weights_s = layer.weights_s if late else 0.0
-    one = _piece("layer", travel.layer, layer.forward_s, layer.backward_s - weights_s, weights_s)
+    passes = (layer.forward_s, layer.backward_s - weights_s)
     ends = (
         ("embedding", travel.table, layer.embedding_s),
         ("head", travel.head, layer.head.time_s),
     )
     embedding, head = (
-        _piece(name, piece, FORWARD_SHARE * both, (1 - FORWARD_SHARE) * both, 0.0)
-        for name, piece, both in ends
+        _piece(name, piece, own, FORWARD_SHARE * both, (1 - FORWARD_SHARE) * both)
+        for (name, piece, both), own in zip(ends, end_loads, strict=True)
     )
-    return one, embedding, head
+    return _piece("layer", travel.layer, loads, *passes, weights_s=weights_s), embedding, head
 
 
 def plan_work(
@@ -110,6 +119,7 @@ def plan_work(
     steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
     at_once = (between.gather_s(params), between.reduce_s(params), steps)
     gather_s, reduce_s, step_s = (np.broadcast_to(column, pp) for column in at_once)
+    loads = stage_loads(between, params, pp)
 
     def stage(index: int) -> StageWork:
         chunks = [[one] * (int(stages.layers[index]) // v) for _ in range(v)]
@@ -122,6 +132,7 @@ def plan_work(
             gather_s=float(gather_s[index]),
             reduce_s=float(reduce_s[index]),
             optimizer_s=float(step_s[index]),
+            loads=loads[index],
         )
 
     return PlanWork(
@@ -133,4 +144,5 @@ def plan_work(
         zero=int(plans.zero[0]),
         replicas=bool(plans.replicas[0] > 1),
         gathers_ahead=machine.gathers_ahead,
+        send=Load(n_bytes=_float(machine.send_bytes(plans, layer.boundary_bytes))),
     )
