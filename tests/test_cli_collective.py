@@ -194,3 +194,21 @@ def test_ctrl_c_leaves_nothing(tmp_path):
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "interrupted: nothing was written\n")
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_the_fastest_is_drawn(run, tmp_path, suffix):
+    pytest.importorskip("matplotlib", reason="the picture needs the extra plot")
+    picture = tmp_path / f"links.{suffix}"
+    options = ["--mesh", "3x4", "--size", "1 MB", "--missing-nodes", "5", "--plot", str(picture)]
+    code, _, err = run(watos, "collective", "all-reduce", *options)
+    assert (code, err) == (0, "")
+    assert picture.stat().st_size > 5_000
+
+
+def test_a_picture_of_another_kind_is_refused_before_the_work(run, tmp_path):
+    picture = tmp_path / "links.gif"
+    options = ["--mesh", "3x4", "--size", "1 MB", "--plot", str(picture)]
+    code, out, err = run(watos, "collective", "all-reduce", *options)
+    assert (code, out) == (2, "")
+    assert "expected a file name that ends in one of .pdf, .png, .svg" in err

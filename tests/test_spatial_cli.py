@@ -125,7 +125,7 @@ MESH = ("--mesh", "4x4")
 MISTAKES = [
     (["--mesh", "0x4"], "--mesh 0x4  expected rows x columns, such as 2x4"),
     (["--mesh", "6"], "--mesh 6  expected rows x columns, such as 2x4"),
-    (["--mesh", "9999x9999"], "--mesh  expected 65,536 cores at most, got 99,980,001"),
+    (["--mesh", "9999x9999"], "--mesh  expected 1,024 cores at most, got 99,980,001"),
     (["--ring", "relay"], "--ring  is of a mesh of cores: --mesh RxC"),
     (["--dataflow", "2d"], "--dataflow  is of a mesh of cores: --mesh RxC"),
     (["--no-overlap"], "--no-overlap  is of a mesh of cores: --mesh RxC"),
@@ -160,11 +160,11 @@ MISTAKES = [
     ),
     (
         ["--set", "noc.linkbandwidth=1", *MESH],
-        "--set linkbandwidth  linkbandwidth: unknown field (did you mean link_bandwidth?)",
+        "--set noc.linkbandwidth  linkbandwidth: unknown field (did you mean link_bandwidth?)",
     ),
     (
         ["--set", "noc.link_bandwidth.value=", *MESH],
-        "--set link_bandwidth.value  link_bandwidth.value: expected a number and one of",
+        "--set noc.link_bandwidth.value  link_bandwidth.value: expected a number and one of",
     ),
     (["--plot", "x.jpg", *MESH], "--plot x.jpg  expected a file name that ends in one of .pdf, .p"),
     (["--plot", "no/x.png", *MESH], "--plot no/x.png  there is no folder no"),

@@ -36,6 +36,9 @@ _Chakra = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Traces of the fastest for ASTRA-sim (extra `chakra`)."),
 ]
+_Plot = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Picture of the fastest: load of links, steps.")
+]
 
 MOST_NODES = 1024
 MOST_PLAYED = 256
@@ -60,6 +63,7 @@ def collective(
     missing_links: _Links = None,
     fidelity: _Fidelity = common.Fidelity.ANALYTIC,
     chakra: _Chakra = None,
+    plot: _Plot = None,
     force: Force = False,
     as_json: common.Json = False,
 ) -> None:
@@ -79,15 +83,27 @@ def collective(
     if event:
         _check_played(wanted, area)
     _check_chakra(chakra, area, force=force)
+    common.check_picture(plot)
     with common.interruptible("nothing was written"):
         found = _fastest_of_each(wanted, area, quantities["--size"], only)
         report = collective_document(wanted, area, quantities["--size"], found, event=event)
         if chakra is not None:
             report["chakra"] = _write(chakra, wanted, area, found[0], quantities["--size"], force)
+        if plot is not None:
+            _draw(plot, wanted, area, found[0])
     if as_json:
         common.print_json(report)
     else:
         print_collective(report)
+
+
+def _draw(picture: Path, kind: "Kind", area: "Area", choice: "Choice") -> None:
+    """Draw a collective."""
+    from star_watos.fabric.collectives import collective
+    from star_watos.report.collective_picture import plot_collective
+
+    title = f"{kind.value} by {choice.algorithm.value}"
+    plot_collective(title, area, collective(kind, choice.algorithm, area, choice.pieces), picture)
 
 
 def _algorithm(kind: "Kind", name: str | None) -> "Algorithm | None":

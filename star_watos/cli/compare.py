@@ -20,7 +20,9 @@ _Normalize = Annotated[
 _Mesh = Annotated[
     bool, typer.Option("--mesh", help="Also meshes of several sizes and lengths, step by step.")
 ]
-_Noc = Annotated[str, typer.Option(help="What joins the cores: shipped name or path.")]
+_Noc = Annotated[
+    str | None, typer.Option(help="What joins the cores: shipped name or path; noc_64b.")
+]
 
 
 def add_compare(app: typer.Typer) -> None:
@@ -35,7 +37,7 @@ def compare(
     sparsity: _Sparsity = "sofa_2pct",
     normalize: _Normalize = "chip",
     mesh: _Mesh = False,
-    noc: _Noc = "noc_64b",
+    noc: _Noc = None,
     overrides: common.Overrides = None,
     as_json: common.Json = False,
 ) -> None:
@@ -45,7 +47,6 @@ def compare(
     from star_watos.report.compare import print_compare
     from star_watos.spec import load, validate
     from star_watos.star import AttentionTask, Core, beyond, notes, workload_document
-    from star_watos.star.spatial import Noc
 
     equal = common.choice("--normalize", normalize, Equal)
     of_core, of_noc = simulation.overrides(overrides or [])
@@ -62,8 +63,7 @@ def compare(
     for text in said:
         common.note(text)
     workload = workload_document(task, shape, ahead)
-    joined = load(Noc, noc, "configs/meshes", of_noc)
-    spatial = meshes(design, joined, task, every=mesh)
+    spatial = meshes(design, simulation.load_noc(noc, of_noc), task, every=mesh)
     report = document(design, workload, found, ladder(on_core(design, work)), spatial, said)
     if as_json:
         common.print_json(report)

@@ -46,7 +46,9 @@ TraceFile = Annotated[
 MeshShape = Annotated[
     str | None, typer.Option(metavar="RxC", help="Spread the sequence over so many cores.")
 ]
-NocName = Annotated[str, typer.Option(help="What joins the cores: shipped name or path.")]
+NocName = Annotated[
+    str | None, typer.Option(help="What joins the cores: shipped name or path; noc_64b.")
+]
 CirculationName = Annotated[
     str | None, typer.Option(help="What travels on the mesh: kv-ring, q-ring or 2d; or the best.")
 ]
@@ -85,7 +87,7 @@ def add_simulate(app: typer.Typer) -> None:
         schedule: ScheduleName = None,
         tiling: TilingName = None,
         mesh: MeshShape = None,
-        noc: NocName = "noc_64b",
+        noc: NocName = None,
         dataflow: CirculationName = None,
         ring: RingName = None,
         partition: PartitionName = None,
@@ -113,6 +115,7 @@ def add_simulate(app: typer.Typer) -> None:
         spread = {"dataflow": dataflow, "ring": ring, "partition": partition}
         others = {
             "--no-overlap": not overlap,
+            "--noc": noc is not None,
             "--set noc": bool(of_noc),
             "--plot": plot is not None,
         }

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from star_watos.cli import common
-from star_watos.errors import InputError
+from star_watos.errors import InputError, Mark, Problem
 
 if TYPE_CHECKING:
     from star_watos.star import AttentionTask, Core, Dataflow, TaskRun
-    from star_watos.star.spatial import Asked, MeshTaskRun
+    from star_watos.star.spatial import Asked, MeshTaskRun, Noc
 
 NOC = "noc."
 """How overrides of the mesh begin."""
-MOST_CORES = 2**16
+USUAL_NOC = "noc_64b"
+MOST_CORES = 2**10
 """Cores of a mesh: pairs of them are counted."""
 
 
@@ -54,13 +55,12 @@ class Simulation:
             write_trace(self.trace, trace_events(played.events))
         return played
 
-    def of_mesh(self, asked: "Asked", noc: str, changes: list[str]) -> dict[str, Any]:
+    def of_mesh(self, asked: "Asked", noc: str | None, changes: list[str]) -> dict[str, Any]:
         """Return the document of a mesh of cores."""
         from star_watos.cost import Overflow
-        from star_watos.spec import load
-        from star_watos.star.spatial import Noc, mesh_document, run_mesh_task
+        from star_watos.star.spatial import mesh_document, run_mesh_task
 
-        joined = load(Noc, noc, "configs/meshes", changes)
+        joined = load_noc(noc, changes)
         run = run_mesh_task(
             self.design, joined, self.task, asked, (self.flow, self.tile), banded=self.banded
         )
@@ -86,6 +86,23 @@ class Simulation:
             if self.trace is not None:
                 write_trace(self.trace, layer_trace(play_layer(run.run)))
         return played
+
+
+def load_noc(name: str | None, changes: list[str]) -> "Noc":
+    """Return what joins cores, with changes; mistakes in these name them as they were given."""
+    from star_watos.spec import load
+    from star_watos.star.spatial import Noc
+
+    try:
+        return load(Noc, name or USUAL_NOC, "configs/meshes", changes)
+    except InputError as error:
+        raise InputError(_of_noc(problem) for problem in error.problems) from None
+
+
+def _of_noc(problem: Problem) -> Problem:
+    """Return a problem of an override with the `noc.` that it began with."""
+    option, _, key = problem.mark.source.partition(" ")
+    return problem if option != "--set" else replace(problem, mark=Mark(f"--set {NOC}{key}"))
 
 
 def overrides(given: list[str]) -> tuple[list[str], list[str]]:

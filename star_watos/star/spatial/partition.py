@@ -1,5 +1,7 @@
 """How many pairs of query and key each core, or each pair of cores, has to do."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,15 @@ def stretches(partition: Partition, n: int) -> Stretches:
             return both
         case Partition.STRIPED:
             return np.broadcast_to(np.array([0.0, 1.0]), (n, 1, 2))
+
+
+@lru_cache(maxsize=16)
+def shared_pairs(
+    partition: Partition, queries: int, keys: int, *, causal: bool
+) -> NDArray[np.float64]:
+    """Return `pair_shares` of so many parts of the queries with so many of the keys."""
+    parts = stretches(partition, queries), stretches(partition, keys)
+    return pair_shares(*parts, causal=causal)
 
 
 def pair_shares(queries: Stretches, keys: Stretches, *, causal: bool) -> NDArray[np.float64]:

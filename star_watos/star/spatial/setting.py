@@ -1,16 +1,16 @@
 """A layer's work spread over a mesh: what all dataflows of it start from."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.star.dataflow import Dataflow
-from star_watos.star.spatial.choice import Spread
-from star_watos.star.spatial.layout import Hop, hop
-from star_watos.star.spatial.partition import pair_shares, stretches, stripe_waste
+from star_watos.star.spatial.choice import Partition, RingLayout, Spread
+from star_watos.star.spatial.layout import Hop, by_step, hop
+from star_watos.star.spatial.partition import shared_pairs, stripe_waste
 from star_watos.star.spatial.traffic import Widths, keep_list_bytes
 from star_watos.star.work import AttentionWork
 
@@ -58,11 +58,23 @@ class Setting:
 
     def shares(self, queries: int, keys: int) -> NDArray[np.float64]:
         """Return pairs of parts of the queries with parts of the keys, over those of a core."""
-        kind = self.spread.partition
-        parts = stretches(kind, queries), stretches(kind, keys)
-        of_all = pair_shares(*parts, causal=self.work.causal) * self.spread.n_cores
-        waste = stripe_waste(kind, queries, self.query_tile, self.tokens * self.spread.n_cores)
-        return of_all * (1 + waste * self.work.causal) * self._idle_rows(queries)
+        pairs = shared_pairs(self.spread.partition, queries, keys, causal=self.work.causal)
+        return pairs * self._longer(queries)
+
+    def by_step(self, *, keys_stay: bool) -> NDArray[np.float64]:
+        """Return the work of each core at each step of the ring, over the mean, [steps, cores].
+
+        Cores have their keys, where these stay, and else their queries.
+        """
+        kind, n = self.spread, self.spread.n_cores
+        steps = _steps(kind.ring, kind.partition, n, causal=self.work.causal, keys_stay=keys_stay)
+        return steps * self._longer(n)
+
+    def _longer(self, parts: int) -> float:
+        """Return cores, times what tiles of queries lengthen the work of each."""
+        of_all = self.tokens * self.spread.n_cores
+        waste = stripe_waste(self.spread.partition, parts, self.query_tile, of_all)
+        return self.spread.n_cores * (1 + waste * self.work.causal) * self._idle_rows(parts)
 
     def _idle_rows(self, parts: int) -> float:
         """Return by how many more query tiles the parts have than one core with all has."""
@@ -83,3 +95,12 @@ class Setting:
         """What two passes take longer than one pipeline: the shorter one of the first head."""
         two = self.flow.predicts and self.spread.n_cores > 1
         return self.mean_s * self.second_pass / self.heads * two
+
+
+@lru_cache(maxsize=16)
+def _steps(
+    ring: RingLayout, partition: Partition, n: int, *, causal: bool, keys_stay: bool
+) -> NDArray[np.float64]:
+    """Return the share of all pairs that each core does at each step."""
+    pairs = shared_pairs(partition, n, n, causal=causal)
+    return by_step(ring, pairs.T if keys_stay else pairs)

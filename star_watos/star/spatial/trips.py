@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.star.spatial.choice import Circulation
-from star_watos.star.spatial.layout import by_step
 from star_watos.star.spatial.rows import Rows
 from star_watos.star.spatial.setting import Setting
 from star_watos.star.spatial.timing import Ring, handed_on, heads_in_turn, prefetched
@@ -52,9 +51,9 @@ def _kv_ring(it: Setting) -> Trip:
     n = it.spread.n_cores
     on = it.hop(it.spread.rows, it.spread.cols)
     rows = Rows.of(it, on, it.tokens)
-    shares = it.shares(n, n)
-    busiest = float(shares.sum(axis=1).max())
-    work_s = by_step(it.spread.ring, shares)[..., None] * it.mean_s
+    work = it.by_step(keys_stay=False)
+    busiest = float(work.sum(axis=0).max())
+    work_s = work[..., None] * it.mean_s
     predicted_s = it.passes_s * busiest
     if it.spread.overlap:
         first_s = np.maximum(predicted_s, rows.keys_s / it.heads) + rows.index_s / it.heads
@@ -79,10 +78,9 @@ def _q_ring(it: Setting) -> Trip:
     n, w = it.spread.n_cores, it.widths
     on = it.hop(it.spread.rows, it.spread.cols)
     passing, back = it.tokens * (w.query + w.partial), it.tokens * w.partial
-    shares = it.shares(n, n).T
-    groups = np.ones_like(it.mean_s)
+    work, groups = it.by_step(keys_stay=True), np.ones_like(it.mean_s)
     ring = Ring(
-        work_s=by_step(it.spread.ring, shares)[..., None] * it.mean_s,
+        work_s=work[..., None] * it.mean_s,
         step_s=np.full((on.steps, 1), on.seconds(passing)) * groups,
     )
     home_s = on.seconds(back) if n > 1 else 0.0
@@ -95,7 +93,7 @@ def _q_ring(it: Setting) -> Trip:
         index_byte_hops=0.0,
         all_rows_byte_hops=moved,
         stored_bytes=0.0,
-        busiest_core=float(shares.sum(axis=1).max()),
+        busiest_core=float(work.sum(axis=0).max()),
     )
 
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from star_watos.fabric import Area
 from star_watos.star.spatial.choice import Circulation
 from star_watos.star.spatial.event.cores import Cores
-from star_watos.star.spatial.layout import by_step
 from star_watos.star.spatial.setting import Setting
 from star_watos.star.spatial.traffic import kept_further_on
 from star_watos.star.spatial.ways import Circle, circle
@@ -96,7 +95,7 @@ def build(cores: Cores, it: Setting, group: int) -> None:
 
 def _kv_ring(cores: Cores, it: Setting, group: int) -> None:
     n, on = it.spread.n_cores, circle(it.spread.ring, Area.all(cores.mesh))
-    work_s = by_step(it.spread.ring, it.shares(n, n)) * it.mean_s[group] / it.heads
+    work_s = it.by_step(keys_stay=False) * it.mean_s[group] / it.heads
     rows = Rows(cores, it, group, on, it.tokens, work_s)
     for _ in range(int(it.heads)):
         rows.head([[]] * n)
@@ -104,7 +103,7 @@ def _kv_ring(cores: Cores, it: Setting, group: int) -> None:
 
 def _q_ring(cores: Cores, it: Setting, group: int) -> None:
     n, on = it.spread.n_cores, circle(it.spread.ring, Area.all(cores.mesh))
-    work_s = by_step(it.spread.ring, it.shares(n, n).T) * it.mean_s[group] / HALVES
+    work_s = it.by_step(keys_stay=True) * it.mean_s[group] / HALVES
     passing = it.tokens * float(it.widths.query + it.widths.partial) / HALVES
     home = it.tokens * float(it.widths.partial) / HALVES
     there: list[list[list[int]]] = [[[] for _ in range(n)] for _ in range(HALVES)]
