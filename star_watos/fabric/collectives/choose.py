@@ -150,19 +150,21 @@ def least(kind: Kind, area: Area) -> tuple[int, float]:
 
 
 @lru_cache(maxsize=256)
-def _packed(area: Area) -> Packed:
-    return Packed.of(tuple(trees(area)))
+def _packed(kind: Kind, area: Area) -> Packed:
+    """Return it for an all-reduce, or for a multicast from the first node."""
+    if kind is Kind.MULTICAST:
+        return Packed.of(trees(area, int(area.nodes[0])), ways=1)
+    return Packed.of(trees(area))
 
 
 def _pieces(
     kind: Kind, algorithm: Algorithm, area: Area, sizes: tuple[float, float, float]
 ) -> list[int]:
-    """Return numbers of pieces worth trying: of an all-reduce on trees the best is known."""
+    """Return numbers of pieces worth trying: the best that fill the trees, or a single one."""
     if algorithm is not Algorithm.PACKED_TREES or len(area.nodes) == 1:
         return [1]
-    if kind is not Kind.ALL_REDUCE:
-        return [4**k for k in range(6)]
-    return [int(_packed(area).pieces(*sizes))]
+    best = int(_packed(kind, area).pieces(*sizes))
+    return [best] if kind is Kind.ALL_REDUCE else [1, best]
 
 
 @lru_cache(maxsize=1024)
@@ -177,8 +179,10 @@ def _closed(kind: Kind, algorithm: Algorithm, area: Area, pieces: int) -> Terms 
     sides = area.rows, area.cols
     twice = 2 if kind is Kind.ALL_REDUCE else 1
     if algorithm is Algorithm.PACKED_TREES:
-        one_or_multicast = area.size == 1 or kind is Kind.MULTICAST
-        return None if one_or_multicast else _packed(area).terms(pieces)
+        if area.size == 1:
+            return Terms()
+        packed = _packed(kind, area)
+        return packed.terms(pieces) if pieces >= packed.fill else None
     if algorithm is Algorithm.HALVING and not closed.is_power_of_two(*sides):
         return None
     return CLOSED[algorithm](*sides).times(twice)

@@ -100,7 +100,7 @@ def _check(n_nodes: int, at_least: str = "") -> None:
     if n_nodes > MOST_NODES:
         text = (
             f"expected at most {MOST_NODES:,} nodes in all traces, got {at_least}{n_nodes:,}; "
-            "fewer microbatches or devices have fewer"
+            "fewer devices or microbatches make fewer"
         )
         raise InputError.of("--chakra", text)
 
