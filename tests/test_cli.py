@@ -278,7 +278,11 @@ SIMULATE_MISTAKES = [
     (star, "--model llama3_7b", "llama3_7b  no such file, nor a shipped one (shipped: bloom_176b"),
     (star, "--model deepseek_v3", "deepseek_v3  latent attention (MLA) has no K/V rows of its own"),
     (star, "--sparsity sofa", "sofa  no such file, nor a shipped one (shipped: "),
-    (star, "star_29nm", "star_29nm  no such file, nor a shipped one (shipped: star_28nm, star_28nm_half, "),
+    (
+        star,
+        "star_29nm",
+        "star_29nm  no such file, nor a shipped one (shipped: star_28nm, star_28nm_half, ",
+    ),
     (star, ".", ".  no such file, nor a shipped one"),
     (star, "..", "..  is a folder, not a file"),
     (
