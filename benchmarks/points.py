@@ -20,6 +20,7 @@ from star_watos.spec import load
 from star_watos.star import AttentionTask, Core, Resources, Sparsity, Tile, legal_tiles
 from star_watos.star import evaluate as evaluate_core
 from star_watos.watos import Dies, Training, Wafer, evaluate, legal_plans
+from star_watos.watos.balance import Operator, Options, Stage, balanced
 
 SECONDS = 2.0
 DESIGNS = 128
@@ -44,6 +45,7 @@ def show(name: str, points_per_s: float, ratio: str = "") -> None:
 def main() -> None:
     """Measure and print."""
     wafers()
+    stages()
     cores()
 
 
@@ -60,6 +62,16 @@ def wafers() -> None:
     show("watos, a plan at a time", scalar)
     show(f"watos, {len(plans):,} plans in columns", columns, f"{columns / scalar:,.0f}x")
     whole(WaferExploration, WaferProblem, "watos_llama3_70b", columns)
+
+
+def stages() -> None:
+    """Balance a pipeline as long as a wafer has dies, with the operators of GPT-3's layer."""
+    line = np.abs(np.subtract.outer(np.arange(56.0), np.arange(56.0)))
+    again_s, dropped = (1e-3, 2e-3, 5e-4, 1e-4, 1e-4, 3e-3, 2e-4, 1e-5), (4, 9, 3, 3, 1, 12, 12, 1)
+    operators = [Operator(f"{i}", *op) for i, op in enumerate(zip(again_s, dropped, strict=True))]
+    pipeline = [Stage(0.1, 2.0, 56.0 - i, 45.0, 1.0, 0.0, 2700.0) for i in range(56)]
+    again = rate(1, lambda: balanced(pipeline, Options.of(operators), line))
+    show("56 stages balanced, 8 operators", again)
 
 
 def cores() -> None:

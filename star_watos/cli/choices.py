@@ -83,6 +83,12 @@ FidelityName = Annotated[
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Timeline for Perfetto, of --fidelity event.")
 ]
+Balance = Annotated[
+    bool,
+    typer.Option(
+        "--balance", help="Also choose for each stage what it runs again and has others keep."
+    ),
+]
 Chakra = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Traces of the iteration for ASTRA-sim (extra `chakra`)."),

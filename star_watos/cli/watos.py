@@ -46,6 +46,7 @@ def simulate(
     devices: choices.Devices = None,
     fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
     trace: choices.TraceFile = None,
+    balance: choices.Balance = False,
     chakra: choices.Chakra = None,
     force: Force = False,
     overrides: common.Overrides = None,
@@ -75,16 +76,28 @@ def simulate(
     if isinstance(result, Overflow):
         common.does_not_fit(result)
     written = None if chakra is None else _handed_off(result, chakra, force=force)
+    beside = {"chakra": written, "balance": _balanced(result, wanted) if balance else None}
     if fidelity is common.Fidelity.EVENT:
         result = _played(result, trace)
-    _show(result, written, as_json=as_json)
+    _show(result, beside, as_json=as_json)
 
 
-def _show(result: "Simulation", chakra: dict[str, Any] | None, *, as_json: bool) -> None:
+def _balanced(result: "Simulation", wanted: dict[str, int]) -> dict[str, Any]:
+    """Return what balancing the stages of a wafer's plans gives."""
+    from star_watos.watos import Wafer
+    from star_watos.watos.balance import balance, document
+
+    if not isinstance(result.hardware, Wafer):
+        raise InputError.of("--balance", "is of a wafer, whose stages keep things for others")
+    with common.interruptible("balancing the stages"):
+        return document(balance(result, wanted), result)
+
+
+def _show(result: "Simulation", beside: dict[str, Any], *, as_json: bool) -> None:
     from star_watos.report.wafer import print_wafer
     from star_watos.watos import document
 
-    report = document(result) | {"chakra": chakra}
+    report = document(result) | beside
     if report["outside_table"]:
         names = ", ".join(report["outside_table"])
         common.note(f"products outside of the measured table, taken at its edge: {names}")

@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from star_watos.report.balance import print_balance
 from star_watos.report.tables import figures_table, parts_table
 from star_watos.units import show
 
@@ -23,6 +24,8 @@ def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
     if report["area_mm2"]:
         console.print(parts_table({"area mm2": report["area_mm2"]}))
     console.print(f"bound by [bold]{report['bound']}[/bold]")
+    if report["balance"]:
+        print_balance(report["balance"], console)
     if report["chakra"]:
         console.print(_written(report["chakra"]), markup=False, soft_wrap=True)
 

@@ -46,6 +46,16 @@ def in_flight(plans: Plans, n_microbatches: Ints, stage: StageKind) -> Column:
     return microbatches
 
 
+def kept_microbatches(plans: Plans, n_microbatches: Ints, stage: StageKind) -> Column:
+    """Microbatches of which a stage keeps activations: until gradients of weights are made too.
+
+    Put off, those of p microbatches wait for it at most.
+    """
+    held = in_flight(plans, n_microbatches, stage)
+    put_off = np.minimum(n_microbatches, plans.pp)
+    return np.where(plans.schedule == Schedule.ZERO_BUBBLE, put_off, held)
+
+
 def memory_bytes(
     training: Training,
     plans: Plans,
@@ -55,10 +65,7 @@ def memory_bytes(
     params: Params,
 ) -> Column:
     """Bytes on a device: states, activations in flight, working set of a layer or the head."""
-    held = in_flight(plans, n_microbatches, stage)
-    # Until gradients of weights are made, their microbatches' activations stay, p in all at most.
-    put_off = np.minimum(n_microbatches, plans.pp)
-    held = np.where(plans.schedule == Schedule.ZERO_BUBBLE, put_off, held)
+    held = kept_microbatches(plans, n_microbatches, stage)
     kept = held * stage.layers * layer.saved_bytes
     working = np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes)
     all_bytes: Column = state_bytes(params, plans, layer, training) + kept + working

@@ -102,6 +102,14 @@ def simulate(
     return Simulation(hardware, machine, model, training, chosen, len(plans), int(fits.sum()))
 
 
+def candidates(simulation: Simulation, wanted: dict[str, int]) -> Plans:
+    """Return the legal plans of a simulation's machine that have the `wanted` degrees."""
+    it = simulation
+    choices = _choices(it.training, wanted)
+    legal = plans_on(it.hardware, it.machine.n_devices, it.model, it.training.global_batch, choices)
+    return matching(legal, wanted)
+
+
 def _choices(training: Training, wanted: dict[str, int]) -> Choices:
     """Return what plans may differ in: the usual, and what is asked for beside."""
     usual = Choices()

@@ -1,0 +1,125 @@
+"""What each stage of a pipeline keeps, runs again, or has others keep.
+
+The slowest stage is to be as fast as can be. A stage is as slow as its work and what it runs again.
+Its activations need not fit its own dies: what is too much for them is kept by stages that have
+room (Sender and Helper of WATOS, arXiv 2512.12279). So the least time of the slowest stage is the
+least at which what all need fits what all have.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Overflow
+from star_watos.watos.balance.operators import Options
+from star_watos.watos.balance.parking import park
+
+Values = NDArray[np.float64]
+ROUNDED = 1e-12
+"""Share of a room that sums of bytes may exceed it by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of which nothing is run again yet."""
+
+    busy_s: float
+    """Of a microbatch."""
+    layers: float
+    in_flight: float
+    """Microbatches whose activations it holds."""
+    saved_bytes: float
+    """Of a layer and microbatch."""
+    passing_bytes: float
+    """Held while a layer goes backward, beside what that makes again."""
+    least_bytes: float
+    """What it holds at least at the end of the pipeline: the head's."""
+    room_bytes: float
+    """For all of these, beside weights and optimizer states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The options of all stages, and what is kept elsewhere."""
+
+    slowest_s: float
+    option: NDArray[np.intp]
+    """Of each stage."""
+    parked_bytes: Values
+    """What each stage has each other keep, [stages, stages]."""
+
+
+def stage_tables(stages: Sequence[Stage], options: Options) -> tuple[Values, Values]:
+    """Return seconds of a microbatch and bytes held, [stages, options]."""
+    layers = np.array([s.layers for s in stages], dtype=np.float64)[:, None]
+    busy = np.array([s.busy_s for s in stages])[:, None]
+    kept = np.array([s.saved_bytes for s in stages])[:, None] - options.dropped_bytes
+    in_flight = np.array([s.in_flight for s in stages])[:, None]
+    working = options.dropped_bytes + np.array([s.passing_bytes for s in stages])[:, None]
+    least = np.array([s.least_bytes for s in stages])[:, None]
+    held = in_flight * layers * kept + np.maximum(working, least)
+    return busy + layers * options.again_s, held
+
+
+def balanced(
+    stages: Sequence[Stage], options: Options, hops: Values, *, parked: bool = True
+) -> Balance | Overflow:
+    """Return the choices under which the slowest stage is fastest.
+
+    `hops` are those between stages. Without `parked` each stage keeps its own. Times are tried by
+    halving: what fits at one, fits at all above it. Stages then run again no more than they must.
+    """
+    time_s, held = stage_tables(stages, options)
+    room = np.array([s.room_bytes for s in stages])
+    tried = np.unique(time_s)
+    tried = tried[tried >= time_s.min(axis=1).max()]
+    low, high = 0, len(tried) - 1
+    over = _excess(_smallest(held, time_s <= tried[high]), room, parked=parked)
+    if over > 0:
+        return Overflow("activations in the DRAM of the stages", *_need(held, room, parked), "B")
+    while low < high:
+        middle = (low + high) // 2
+        fits = _excess(_smallest(held, time_s <= tried[middle]), room, parked=parked) <= 0
+        low, high = (low, middle) if fits else (middle + 1, high)
+    return _settled(time_s, held, room, hops, float(tried[low]))
+
+
+def _smallest(held: Values, allowed: NDArray[np.bool_]) -> Values:
+    """Return the least that each stage can hold with the options that are allowed."""
+    least: Values = np.where(allowed, held, np.inf).min(axis=1)
+    return least
+
+
+def _excess(least: Values, room: Values, *, parked: bool) -> float:
+    """Return by how much all, or the worst where each keeps its own, exceed the room."""
+    over = least - room
+    return float(over.sum() if parked else over.max())
+
+
+def _need(held: Values, room: Values, parked: bool) -> tuple[float, float]:
+    """Return what is needed at least and what there is, of all or of the worst stage."""
+    least = held.min(axis=1)
+    worst = int(np.argmax(least - room))
+    return (
+        (float(least.sum()), float(room.sum()))
+        if parked
+        else (float(least[worst]), float(room[worst]))
+    )
+
+
+def _settled(time_s: Values, held: Values, room: Values, hops: Values, slowest_s: float) -> Balance:
+    """Return the options at a time: a stage that has others keep some holds as little as it can.
+
+    The rest hold what fits beside what they keep for others, running again as little as that takes.
+    """
+    allowed = time_s <= slowest_s
+    smallest = np.where(allowed, held, np.inf)
+    least = smallest.min(axis=1)
+    sent = np.maximum(least - room, 0.0)
+    parked = park(sent, np.maximum(room - least, 0.0), hops)
+    fits = allowed & (held <= (room - parked.sum(axis=0))[:, None] * (1 + ROUNDED))
+    fastest = np.where(fits, time_s, np.inf).argmin(axis=1)
+    option = np.where(sent > 0, smallest.argmin(axis=1), fastest)
+    return Balance(slowest_s, option, parked)
