@@ -8,20 +8,29 @@ from star_watos.watos.silicon import die_area_mm2
 from star_watos.watos.switched import Switched
 from star_watos.workload import load_model
 
+AREAS_PUBLISHED = ("watos_config3", "wsc_llm_case3")
+
 
 def wafer_comparisons() -> list[Comparison]:
-    """Return configuration 3 of WATOS, models' parameters and all-reduces on GPUs beside ours."""
-    wafer = load(Wafer, "watos_config3", "configs/wafers")
-    config3 = {
+    """Return wafers, models' parameters and all-reduces on GPUs beside ours."""
+    wafers = {name: _figures(name) for name in names("configs/wafers")}
+    counts = {name: float(load_model(name).n_params) for name in names("configs/models")}
+    return compare(wafers | {"parameters": counts, "all_reduce_4_a100": _all_reduces()})
+
+
+def _figures(name: str) -> dict[str, float]:
+    """Return what follows from a shipped wafer's template, areas where they are published."""
+    wafer = load(Wafer, name, "configs/wafers")
+    rates = {
         "FLOP rate of a die": wafer.die.peak_flops_per_s / 1e12,
         "FLOP rate of the wafer": wafer.peak_flops_per_s / 1e12,
         "DRAM of the wafer": wafer.n_dies * wafer.dram.capacity_bytes / 1e9,
+    }
+    areas = {
         "area of a die": die_area_mm2(wafer),
         "area of dies and DRAM": sum(area_mm2(wafer).values()),
     }
-    counts = {name: float(load_model(name).n_params) for name in names("configs/models")}
-    found = {"watos_config3": config3, "parameters": counts, "all_reduce_4_a100": _all_reduces()}
-    return compare(found)
+    return rates | (areas if name in AREAS_PUBLISHED else {})
 
 
 def _all_reduces() -> dict[str, float]:
