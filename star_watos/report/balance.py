@@ -24,7 +24,9 @@ def print_balance(found: dict[str, Any], console: Console) -> None:
         f"balanced over the stages: {show(found['iteration_s'], 's')} for {uniform} by events "
         f"({gain:.1%} faster), TP {plan['tp']} ({shape}), PP {plan['pp']}, DP {plan['dp']}, "
         f"microbatch {plan['microbatch']}; what others keep has the busiest link busy for "
-        f"{found['busiest_link_s'] / found['slowest_stage_s']:.1%} of the slowest stage's time"
+        f"{found['busiest_link_s'] / found['slowest_stage_s']:.1%} of the slowest stage's time; "
+        f"stages stand where they send {1 - found['placement_cost_over_snake']:.1%} less than on a "
+        "snake"
     )
     console.print(_stages(found["stages"]))
 

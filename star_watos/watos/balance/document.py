@@ -7,6 +7,7 @@ import numpy as np
 from star_watos.watos.balance.run import Balanced, Comparison
 from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.simulate import Simulation
+from star_watos.watos.wafer import Wafer
 
 
 def document(comparison: Comparison, simulation: Simulation) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def document(comparison: Comparison, simulation: Simulation) -> dict[str, Any]:
         "plan": None if best is None else _plan(best),
         "slowest_stage_s": None if best is None else best.balance.slowest_s,
         "busiest_link_s": None if best is None else best.remote_s,
+        "placement": [] if best is None else _placement(simulation, best),
+        "placement_cost_over_snake": None if best is None else best.cost_over_snake,
         "stages": [] if best is None else _stages(best),
         "parked": [] if best is None else _parked(best),
     }
@@ -32,6 +35,13 @@ def _plan(best: Balanced) -> dict[str, Any]:
     names = ("pp", "dp", "cp", "ep", "zero", "microbatch")
     degrees = {name: int(getattr(plans, name)[0]) for name in names}
     return {"tp": shape[0] * shape[1], "tp_shape": shape, **degrees, "sp": bool(plans.sp[0])}
+
+
+def _placement(simulation: Simulation, best: Balanced) -> list[list[int]]:
+    """Return row and column of each stage's first die."""
+    wafer = simulation.hardware
+    assert isinstance(wafer, Wafer)  # noqa: S101 (only wafers are balanced)
+    return [list(divmod(node, wafer.grid.cols)) for node in best.nodes.tolist()]
 
 
 def _stages(best: Balanced) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from star_watos.fabric import Mesh
 from star_watos.fabric.flows import busiest_s
 from star_watos.watos.balance.layer import operators_of, stages_of
 from star_watos.watos.balance.operators import Options
+from star_watos.watos.balance.place import Ground, placed
 from star_watos.watos.balance.schedule import Balance, Stage, balanced, stage_tables
 from star_watos.watos.event.iteration import play_iteration, play_work
 from star_watos.watos.event.work import PlanWork, StageWork, plan_work
@@ -35,6 +36,10 @@ class Balanced:
     iteration_s: float
     remote_s: float
     """Of the busiest link for what a microbatch has kept elsewhere, out and back."""
+    nodes: NDArray[np.intp]
+    """First die of each stage, counted row by row."""
+    cost_over_snake: float
+    """Of where stages stand: bytes times hops and those of the busiest link."""
 
     @property
     def memory_bytes(self) -> NDArray[np.float64]:
@@ -69,6 +74,8 @@ def balance(simulation: Simulation, wanted: dict[str, int]) -> Comparison:
     ]
     fitting = [each for each in found if each is not None and each.iteration_s < uniform_s]
     best = min(fitting, key=lambda each: each.iteration_s, default=None)
+    if best is not None:
+        best = _placed(simulation, best)
     return Comparison(uniform_s, best, len(promising))
 
 
@@ -95,22 +102,58 @@ def _balanced(it: Simulation, plans: Plans) -> Balanced | None:
     result = evaluate(it.machine, it.model, it.training, plans)
     stages = stages_of(it.machine, it.model, it.training, plans, result)
     options = Options.of(operators_of(it.machine, it.model, it.training, plans))
-    places = _places(it.hardware, plans)
-    hops = np.abs(places[:, None] - places).sum(axis=-1).astype(np.float64)
-    found = balanced(stages, options, hops)
+    nodes = _snake(it.hardware, plans, int(plans.pp[0]))
+    found = balanced(stages, options, _hops(it.hardware, nodes))
     if isinstance(found, Overflow):
         return None
     work = plan_work(it.machine, it.model, it.training, plans, result)
     seconds = play_work(_again(work, options.again_s[found.option])).makespan_s
-    remote_s = _remote_s(it.hardware, plans, stages, found)
+    remote_s = _remote_s(it.hardware, plans, stages, found, nodes)
     late_s = max(remote_s - found.slowest_s, 0.0) * work.n_microbatches
-    return Balanced(plans, stages, options, found, seconds + late_s, remote_s)
+    return Balanced(plans, stages, options, found, seconds + late_s, remote_s, nodes, 1.0)
 
 
-def _places(wafer: Wafer, plans: Plans) -> NDArray[np.intp]:
-    """Return row and column of each stage's first die."""
+def _snake(wafer: Wafer, plans: Plans, count: int) -> NDArray[np.intp]:
+    """Return the first dies of so many places for stages, replicas side by side, on the snake."""
     shape = int(plans.tp_rows[0]), int(plans.tp_cols[0])
-    return np.array(stage_places(wafer.grid, shape, int(plans.pp[0]), int(plans.replicas[0])))
+    places = np.array(stage_places(wafer.grid, shape, count, int(plans.replicas[0])))
+    nodes: NDArray[np.intp] = places @ np.array([wafer.grid.cols, 1])
+    return nodes
+
+
+def _hops(wafer: Wafer, nodes: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the hops between dies."""
+    place = np.stack(np.divmod(nodes, wafer.grid.cols), axis=-1)
+    hops: NDArray[np.intp] = np.abs(place[:, None] - place).sum(axis=-1)
+    return hops.astype(np.float64)
+
+
+def _placed(it: Simulation, best: Balanced) -> Balanced:
+    """Return a plan whose stages stand where they send least; neighbours no farther than before.
+
+    Stages pass their activations on and gradients back, and send away and take back what others
+    keep.
+    """
+    assert isinstance(it.hardware, Wafer)  # noqa: S101 (the caller's)
+    wafer, plans, pp = it.hardware, best.plans, int(best.plans.pp[0])
+    boundary = evaluate(it.machine, it.model, it.training, plans).layer.boundary_bytes
+    away = best.balance.parked_bytes / np.array([[s.in_flight] for s in best.stages])
+    passed = np.eye(pp, k=1) * float(np.asarray(boundary).reshape(-1)[0])
+    slots = wafer.grid.size // int(plans.tp[0] * plans.replicas[0])
+    nodes = _snake(wafer, plans, slots)
+    snake_hops = _hops(wafer, best.nodes)
+    farthest = float(np.diagonal(snake_hops, offset=1).max(initial=0.0))
+    mesh = Mesh(wafer.grid.rows, wafer.grid.cols)
+    ground = Ground.of(mesh, nodes, away + away.T + passed + passed.T, farthest)
+    start = np.arange(pp)
+    order = placed(ground, start)
+    before, after = ground.costs(np.stack([start, order]))
+    remote_s = _remote_s(wafer, plans, best.stages, best.balance, nodes[order])
+    if remote_s > max(best.remote_s, best.balance.slowest_s):
+        return best
+    return replace(
+        best, nodes=nodes[order], remote_s=remote_s, cost_over_snake=float(after / before)
+    )
 
 
 def _again(work: PlanWork, again_s: NDArray[np.float64]) -> PlanWork:
@@ -132,7 +175,13 @@ def _again(work: PlanWork, again_s: NDArray[np.float64]) -> PlanWork:
     return replace(work, stages=tuple(stages))
 
 
-def _remote_s(wafer: Wafer, plans: Plans, stages: list[Stage], found: Balance) -> float:
+def _remote_s(
+    wafer: Wafer,
+    plans: Plans,
+    stages: list[Stage],
+    found: Balance,
+    nodes: NDArray[np.intp],
+) -> float:
     """Return the seconds of the busiest link for what a microbatch has kept elsewhere.
 
     Every die of a stage sends to the die of the same place of its helper, and has it back; both
@@ -144,8 +193,7 @@ def _remote_s(wafer: Wafer, plans: Plans, stages: list[Stage], found: Balance) -
     mesh = Mesh(wafer.grid.rows, wafer.grid.cols, wafer.d2d.link_bytes_per_s)
     rows, cols = np.divmod(np.arange(int(plans.tp[0])), int(plans.tp_cols[0]))
     inside = rows * mesh.cols + cols
-    first = _places(wafer, plans) @ np.array([mesh.cols, 1])
-    source, target = (np.add.outer(first[ends], inside).ravel() for ends in (senders, helpers))
+    source, target = (np.add.outer(nodes[ends], inside).ravel() for ends in (senders, helpers))
     in_flight = np.array([stage.in_flight for stage in stages])[senders]
     each = np.repeat(found.parked_bytes[senders, helpers] / in_flight, len(inside))
     both = np.concatenate([source, target]), np.concatenate([target, source])
