@@ -37,7 +37,9 @@ SorterName = Annotated[str | None, typer.Option(help="sads (default), full or no
 AttentionName = Annotated[str | None, typer.Option(help="sufa (default), fa2 or softmax.")]
 ScheduleName = Annotated[str | None, typer.Option(help="rass (default) or in-order.")]
 TilingName = Annotated[str | None, typer.Option(help="cross-stage (default) or stage-isolated.")]
-FidelityName = Annotated[str, typer.Option(help="analytic, or event: tile by tile.")]
+FidelityName = Annotated[
+    str, typer.Option(help="analytic, or event: tile by tile, a mesh block by block.")
+]
 TraceFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Timeline of the event simulation, Perfetto.")
 ]
