@@ -16,6 +16,15 @@ Column: TypeAlias = float | NDArray[Any]
 """One number, or one number a row."""
 
 
+def number(column: Column) -> float:
+    """Return the first row of a column as a number.
+
+    >>> number(np.array([2.5])), number(3)
+    (2.5, 3.0)
+    """
+    return float(np.asarray(column).reshape(-1)[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Time, energy and traffic of a piece of work, in SI units; columns broadcast.

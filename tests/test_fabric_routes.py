@@ -7,13 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from star_watos.fabric import Mesh, Routes, mesh_routes
+from star_watos.fabric import Mesh, Routes, Switches, SwitchFabric, mesh_routes
 from star_watos.fabric.flows import (
     busiest_s,
     fair_rates,
     finish_s,
     flow_energy_j,
     link_loads,
+    slowest,
 )
 from star_watos.fabric.mesh_routes import DIRECTIONS, EAST, NORTH, SOUTH, WEST
 from star_watos.fabric.routes import routes_by
@@ -205,6 +206,16 @@ def test_energy_and_the_busiest_link_by_hand():
     found, n_bytes = mesh.routes(np.array([0, 1]), np.array([2, 2])), np.array([4.0, 6.0])
     assert flow_energy_j(mesh, found, n_bytes) == 28.0
     assert busiest_s(mesh, found, n_bytes) == 2.0
+
+
+def test_the_slowest_link_is_one_that_is_there():
+    """Of 1 x 3 nodes only 0 and 1 are joined, at 3 and 4 B/s; the links to 2 are slower."""
+    rates, latencies = np.full(12, 1.0), np.full(12, 9.0)
+    joined = Mesh(1, 3, missing_links=frozenset({(1, 2)})).present
+    rates[joined], latencies[joined] = (3.0, 4.0), (0.5, 0.25)
+    mesh = Mesh(1, 3, rates, latencies, missing_links=frozenset({(1, 2)}))
+    assert slowest(mesh) == (3.0, 0.5)
+    assert slowest(SwitchFabric(Switches(2, 8.0, 0.5, 4.0, 2.0), 4)) == (4.0, 1.0)
 
 
 @given(meshes(), st.integers(1, 60), st.integers(0, 2**32 - 1))

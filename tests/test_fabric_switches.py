@@ -1,6 +1,7 @@
 """Switches as a fabric, and the model of a node's all-reduces against measurements."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from star_watos.fabric.flows import finish_s
 from star_watos.fabric.switched import all_reduce_s, ring_s
 from star_watos.spec import load, root
 from star_watos.tables import table
+from star_watos.units import BYTES, quantity
 from star_watos.validate.wafers import wafer_comparisons
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.switched import Switched
@@ -77,3 +79,19 @@ def test_left_out_numbers_of_gpus_are_within_10_percent(tmp_path):
         errors += [1e6 * all_reduce_s(node, n, 1, s) / t - 1 for n, s, t in rows if n == left]
     assert len(errors) == 140
     assert np.abs(errors).mean() == pytest.approx(0.0853, abs=1e-4)
+
+
+def test_the_formula_alone_is_further_off_than_the_table():
+    """The figures of `docs/fabric.md`; its two constants are from two of the 140 rows."""
+    network = Switched(load(Cluster, "dgx_a100", "configs/clusters"), 8)
+    alone = replace(network._switches, all_reduce_table=None)
+    there = [
+        (4.0, quantity(row.item, BYTES), row.published)
+        for row in wafer_comparisons()
+        if row.table == "all_reduce_4_a100"
+    ]
+    ratios = [
+        [1e6 * all_reduce_s(alone, n, 1, s) / t for n, s, t in rows] for rows in (there, measured())
+    ]
+    means = [float(np.abs(np.array(each) - 1).mean()) for each in ratios]
+    assert means == pytest.approx([0.101, 0.130], abs=5e-4)

@@ -189,6 +189,13 @@ def test_mistakes_are_one_line_and_end_with_2(run, tmp_path, options, said):
     assert not list(tmp_path.iterdir())
 
 
+def test_every_option_that_needs_a_mesh_is_said_at_once(run):
+    code, out, err = run(star, "simulate", *SHORT, "--ring", "relay", "--no-overlap")
+    assert (code, out) == (2, "")
+    named = [line.split()[0] for line in err.splitlines()]
+    assert named == ["--no-overlap", "--ring"]
+
+
 def test_what_does_not_fit_a_core_ends_with_4(run):
     code, out, err = run(star, "simulate", *SHORT, *MESH, "--set", "sram.temp.capacity=1 KiB")
     assert (code, out) == (4, "")

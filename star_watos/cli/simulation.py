@@ -136,8 +136,9 @@ def asked(
     }
     if mesh is None:
         given = [f"--{name}" for name in chosen] + [name for name in others if others[name]]
-        for option in given:
-            raise InputError.of(option, "is of a mesh of cores: --mesh RxC")
+        if given:
+            said = (InputError.of(option, "is of a mesh of cores: --mesh RxC") for option in given)
+            raise InputError(problem for error in said for problem in error.problems)
         return None
     rows, cols = common.shape("--mesh", mesh)
     if rows * cols > MOST_CORES:

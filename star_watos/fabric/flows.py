@@ -10,6 +10,18 @@ SAME = 1 + 1e-9
 """Rates and times closer than this are one."""
 
 
+def slowest(fabric: Fabric) -> tuple[float, float]:
+    """Return the least bandwidth and the longest latency of the links that are there.
+
+    >>> from star_watos.fabric import Mesh
+    >>> slowest(Mesh(1, 2, link_bytes_per_s=4.0, latency_s=0.5))
+    (4.0, 0.5)
+    """
+    there = fabric.present
+    rate = fabric.capacity_bytes_per_s[there].min(initial=np.inf)
+    return float(rate), float(fabric.hop_s[there].max(initial=0.0))
+
+
 def link_loads(fabric: Fabric, routes: Routes, n_bytes: Values) -> Values:
     """Return the bytes that each link carries.
 

@@ -56,6 +56,11 @@ class Fabric(Protocol):
         ...
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """Whether each link is there."""
+        ...
+
+    @property
     def capacity_bytes_per_s(self) -> NDArray[np.float64]:
         """Bandwidth of each link."""
         ...

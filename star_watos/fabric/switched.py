@@ -48,6 +48,11 @@ class SwitchFabric:
         return 4 * self.n_nodes
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """All links are there."""
+        return np.ones(self.n_links, dtype=bool)
+
+    @property
     def capacity_bytes_per_s(self) -> NDArray[np.float64]:
         """Bandwidth of each link."""
         inside, between = self.switches.node_bytes_per_s, self.switches.between_bytes_per_s

@@ -71,7 +71,8 @@ def print_compare(report: dict[str, Any], console: Console | None = None) -> Non
     _section(console, "Ladder: what each step gains")
     console.print(_ladder(report["ladder"]))
     if "ladders" in report["spatial"]:
-        print_spatial(console, report["spatial"])
+        claim = report["headline"]["spatial_throughput"]["paper"]
+        print_spatial(console, report["spatial"], claim)
 
 
 def _section(console: Console, title: str) -> None:

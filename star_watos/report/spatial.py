@@ -9,12 +9,12 @@ from rich.table import Table
 from star_watos.units import show
 
 
-def print_spatial(console: Console, spatial: dict[str, Any]) -> None:
-    """Print ladders to Spatial-STAR, what the gain rests on, and how it scales."""
+def print_spatial(console: Console, spatial: dict[str, Any], paper: float) -> None:
+    """Print ladders to Spatial-STAR beside the paper's gain, what ours rests on, how it scales."""
     reference = spatial["reference"]
     console.print()
     console.print(f"From many dense cores to Spatial-STAR. Baseline: {spatial['baseline']}")
-    console.print(_ladders(spatial["ladders"]))
+    console.print(_ladders(spatial["ladders"], paper))
     console.print()
     console.print(
         f"The gain of {reference['rows']} x {reference['cols']} cores at "
@@ -46,7 +46,7 @@ def _tokens(count: int) -> str:
     return f"{count // 2**20}M" if count % 2**20 == 0 else f"{count / 2**10:g}k"
 
 
-def _ladders(ladders: list[dict[str, Any]]) -> Table:
+def _ladders(ladders: list[dict[str, Any]], paper: float) -> Table:
     """Return a line a mesh and length: the gain of each step, and of all."""
     if not ladders:
         return _table("nothing fits")
@@ -58,7 +58,8 @@ def _ladders(ladders: list[dict[str, Any]]) -> Table:
         gains = [f"{step['gain']:.3g}" for step in ladder["steps"][1:]]
         last = ladder["steps"][-1]
         name = f"{ladder['rows']}x{ladder['cols']}"
-        table.add_row(name, _tokens(ladder["seq_len"]), *gains, f"{last['total']:.3g}", "20.1")
+        total = (f"{last['total']:.3g}", f"{paper:g}")
+        table.add_row(name, _tokens(ladder["seq_len"]), *gains, *total)
     return table
 
 

@@ -87,9 +87,7 @@ def simulate(
     if overflow:
         return overflow
     machine = machine_of(hardware, training, devices)
-    choices = _choices(training, wanted)
-    legal = plans_on(hardware, machine.n_devices, model, training.global_batch, choices)
-    plans = matching(legal, wanted)
+    plans = candidates(hardware, machine, model, training, wanted)
     result = evaluate(machine, model, training, plans)
     fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
     if not fits.any():
@@ -102,11 +100,16 @@ def simulate(
     return Simulation(hardware, machine, model, training, chosen, len(plans), int(fits.sum()))
 
 
-def candidates(simulation: Simulation, wanted: dict[str, int]) -> Plans:
-    """Return the legal plans of a simulation's machine that have the `wanted` degrees."""
-    it = simulation
-    choices = _choices(it.training, wanted)
-    legal = plans_on(it.hardware, it.machine.n_devices, it.model, it.training.global_batch, choices)
+def candidates(
+    hardware: Hardware,
+    machine: Machine,
+    model: Model,
+    training: Training,
+    wanted: dict[str, int],
+) -> Plans:
+    """Return the legal plans of a machine that have the `wanted` degrees; see `matching`."""
+    choices = _choices(training, wanted)
+    legal = plans_on(hardware, machine.n_devices, model, training.global_batch, choices)
     return matching(legal, wanted)
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-import numpy as np
-
 from star_watos.fabric.area import Area
 from star_watos.fabric.collectives import closed, exchange, grids, rings
 from star_watos.fabric.collectives.bounds import least_hops, least_share
@@ -16,6 +14,7 @@ from star_watos.fabric.collectives.packing import trees
 from star_watos.fabric.collectives.pipelined import DEFAULT_PIECES, multicast, packed_trees
 from star_watos.fabric.collectives.timing import Terms, summed
 from star_watos.fabric.collectives.transfers import Transfers, then
+from star_watos.fabric.flows import slowest
 
 
 class Algorithm(StrEnum):
@@ -79,10 +78,11 @@ def collective(
         raise ValueError(f"{algorithm.value} does no {kind.value}")
     if kind is Kind.ALL_TO_ALL:
         return exchange.all_to_all(area)
-    if kind is Kind.MULTICAST and root is not None and root not in area.nodes:
-        raise ValueError(f"the root {root} is no node of the area")
     if kind is Kind.MULTICAST:
-        return multicast(area, int(area.nodes[0]) if root is None else root, pieces)
+        first = int(area.nodes[0]) if root is None else root
+        if first not in area.nodes:
+            raise ValueError(f"the root {root} is no node of the area")
+        return multicast(area, first, pieces)
     if algorithm is Algorithm.PACKED_TREES:
         return packed_trees(area, pieces)
     half = (SCATTERS | {Algorithm.BINARY_TREES: grids.binary_trees})[algorithm](area)
@@ -117,9 +117,7 @@ def choices(kind: Kind, area: Area, n_bytes: float) -> list[Choice]:
 
     The slowest link stands for all where they differ.
     """
-    mesh = area.mesh
-    rate = float(mesh.capacity_bytes_per_s[mesh.present].min(initial=np.inf))
-    latency = float(mesh.hop_s[mesh.present].max(initial=0.0))
+    rate, latency = slowest(area.mesh)
     hops, share = least(kind, area)
     bound_s = max(hops * latency, share * n_bytes / rate)
     found = []

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from star_watos.fabric.area import Area
+from star_watos.fabric.collectives import closed
 from star_watos.fabric.routes import Nodes
 
 
@@ -42,7 +43,7 @@ def folded(line: Nodes) -> Nodes:
 
 def has_cycle(area: Area) -> bool:
     """Whether single hops lead through all nodes and back: whole, and an even number of them."""
-    return area.whole and min(area.rows, area.cols) > 1 and area.size % 2 == 0
+    return area.whole and bool(closed.has_cycle(area.rows, area.cols))
 
 
 def hamiltonian(area: Area) -> Ring:

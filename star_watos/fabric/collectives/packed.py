@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.fabric.collectives.packing import Tree, whole_trees
+from star_watos.fabric.area import Area
+from star_watos.fabric.collectives.packing import Tree, trees
 from star_watos.fabric.collectives.timing import Terms
+from star_watos.fabric.mesh import Mesh
 
 MOST_PIECES = 1024
 
@@ -82,7 +84,7 @@ def _loads(trees: Sequence[Tree], pieces: int, ways: int) -> NDArray[np.intp]:
 @lru_cache(maxsize=1024)
 def packed(rows: int, cols: int) -> Packed:
     """Return it for a whole mesh."""
-    return Packed.of(whole_trees(rows, cols))
+    return Packed.of(trees(Area.all(Mesh(rows, cols))))
 
 
 def packed_column(sides: Iterable[tuple[int, int]]) -> Packed:

@@ -9,13 +9,11 @@ which the most used link carries the smallest share.
 
 import heapq
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.fabric.area import Area
-from star_watos.fabric.mesh import Mesh
 from star_watos.fabric.routes import Nodes
 
 MOST_TREES = 16
@@ -52,12 +50,6 @@ def trees(area: Area, root: int | None = None) -> list[Tree]:
         grown.append(_grow(beside, start, used))
         shares.append(used.max(initial=0) / count)
     return grown[: int(np.argmin(np.round(shares, 9))) + 1]
-
-
-@lru_cache(maxsize=1024)
-def whole_trees(rows: int, cols: int) -> tuple[Tree, ...]:
-    """Return the trees of a mesh of which nothing is missing."""
-    return tuple(trees(Area.all(Mesh(rows, cols))))
 
 
 def _middle(area: Area) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from star_watos.cost import Column
 from star_watos.fabric.collectives.transfers import Transfers
 from star_watos.fabric.event import Played, Tasks, play
-from star_watos.fabric.flows import Values
+from star_watos.fabric.flows import Values, slowest
 from star_watos.fabric.routes import Fabric, Nodes, Routes, routes_by
 
 
@@ -91,8 +91,7 @@ def together_s(fabric: Fabric, n_bytes: float, several: Sequence[Transfers]) -> 
     Those that share links are taken to keep step, which is exact where they do the same; others
     do not hinder each other. The slowest link and the longest latency stand for all.
     """
-    links = fabric.capacity_bytes_per_s, fabric.hop_s
-    rate, latency = float(links[0].min()), float(links[1].max())
+    rate, latency = slowest(fabric)
     terms = (summed(fabric, *group) for group in sharing(fabric, several))
     return max(float(each.seconds(n_bytes, rate, latency)) for each in terms)
 

@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from star_watos.fabric.routes import Nodes
 
+COLUMNS = ("step", "source", "target", "chunk", "adds", "via")
+"""What a transfer has of its own."""
+
 
 @dataclass(frozen=True)
 class Transfers:
@@ -59,8 +62,7 @@ class Transfers:
 
     def taken(self, rows: NDArray[np.bool_]) -> "Transfers":
         """Return some rows."""
-        names = ("step", "source", "target", "chunk", "adds", "via")
-        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+        return replace(self, **{name: getattr(self, name)[rows] for name in COLUMNS})
 
     def reversed(self) -> "Transfers":
         """Return it backwards, copying: what brought parts to a node brings the whole back."""
@@ -85,9 +87,8 @@ class Transfers:
 def beside(*parts: Transfers) -> Transfers:
     """Return all parts, each step of one in the same step as the others'."""
     first = parts[0]
-    names = ("step", "source", "target", "chunk", "adds", "via")
     joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS
     }
     return replace(first, **joined)
 

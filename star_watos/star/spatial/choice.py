@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from star_watos.fabric.collectives.closed import has_cycle
+
 
 class Circulation(StrEnum):
     """What travels from core to core."""
@@ -66,7 +68,7 @@ class Spread:
 
     def why_not(self) -> str | None:
         """Return why these do not go together; None if they do."""
-        single = min(self.rows, self.cols) == 1 or self.n_cores % 2
+        single = not has_cycle(self.rows, self.cols)
         if self.ring is RingLayout.HAMILTONIAN and self.circulation is Circulation.TWO_D:
             return "2d works on lines, which have no circle of single hops"
         if self.ring is RingLayout.HAMILTONIAN and single and self.n_cores > 1:

@@ -165,9 +165,9 @@ class MeshRun:
     @property
     def noc_energy_j(self) -> float:
         """Joules of wires and routers."""
-        noc, n = self.alone.noc, self.alone.n_cores
-        wires = noc.wire_energy_j_per_byte.value * self.alone.pitch_mm * self.byte_hops
-        return wires + (noc.router_power_w.value * n * self.latency_s if n > 1 else 0.0)
+        power_w, n = self.alone.noc.router_power_w.value, self.alone.n_cores
+        wires_j = float(self.alone.mesh.energy_j_per_byte) * self.byte_hops
+        return wires_j + (power_w * n * self.latency_s if n > 1 else 0.0)
 
     @property
     def stored_energy_j(self) -> float:

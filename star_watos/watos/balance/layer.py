@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from star_watos.cost import Column
+from star_watos.cost import number
 from star_watos.watos.balance.operators import Operator
 from star_watos.watos.balance.schedule import Stage
 from star_watos.watos.columns import microbatch_of
@@ -27,12 +27,12 @@ def operators_of(
     """
     shape, found = microbatch_of(training, plans), []
     kinds = layer_kinds(model)
-    for number, (kind, count) in enumerate(kinds):
-        share, mark = count / model.n_layers, f" {number}" if len(kinds) > 1 else ""
+    for i, (kind, count) in enumerate(kinds):
+        share, mark = count / model.n_layers, f" {i}" if len(kinds) > 1 else ""
         for op in layer_ops(model, shape, kind):
             work = OpWork.of(machine, op, training.gradient_bytes)
             again_s = _seconds(work) * share
-            dropped = _number(op.saved_bytes - (op.kept_bytes if op.recomputed else 0.0)) * share
+            dropped = number(op.saved_bytes - (op.kept_bytes if op.recomputed else 0.0)) * share
             if dropped > 0:
                 found.append(Operator(op.name + mark, again_s, dropped))
     return found
@@ -42,7 +42,7 @@ def _seconds(work: OpWork) -> float:
     """Seconds that running again adds: what is not stored takes less time before."""
     before = work.kept if work.op.recomputed else work.dropped
     added = before.device.time_s + work.dropped.device.time_s - work.stored.device.time_s
-    return _number(added)
+    return number(added)
 
 
 def stages_of(
@@ -62,7 +62,3 @@ def stages_of(
         machine.memory_bytes - np.asarray(state_bytes(params, plans, layer, training)),
     )
     return [Stage(*map(float, row)) for row in zip(*columns, strict=True)]
-
-
-def _number(column: Column) -> float:
-    return float(np.asarray(column).reshape(-1)[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.cost import Overflow
+from star_watos.cost import Overflow, number
 from star_watos.fabric import Mesh
 from star_watos.fabric.flows import busiest_s
 from star_watos.watos.balance.layer import operators_of, stages_of
@@ -81,7 +81,8 @@ def balance(simulation: Simulation, wanted: dict[str, int]) -> Comparison:
 
 def _promising(it: Simulation, wanted: dict[str, int], uniform_s: float) -> Plans:
     """Return the plans that would be fastest if all fitted, nothing being run again in them."""
-    plans = candidates(it, {name: value for name, value in wanted.items() if name != "recompute"})
+    degrees = {name: value for name, value in wanted.items() if name != "recompute"}
+    plans = candidates(it.hardware, it.machine, it.model, it.training, degrees)
     seconds = np.asarray(evaluate(it.machine, it.model, it.training, plans).iteration_s)
     order = np.argsort(seconds, kind="stable")
     faster = plans.take(order[seconds[order] < uniform_s])
@@ -138,7 +139,7 @@ def _placed(it: Simulation, best: Balanced) -> Balanced:
     wafer, plans, pp = it.hardware, best.plans, int(best.plans.pp[0])
     boundary = evaluate(it.machine, it.model, it.training, plans).layer.boundary_bytes
     away = best.balance.parked_bytes / np.array([[s.in_flight] for s in best.stages])
-    passed = np.eye(pp, k=1) * float(np.asarray(boundary).reshape(-1)[0])
+    passed = np.eye(pp, k=1) * number(boundary)
     slots = wafer.grid.size // int(plans.tp[0] * plans.replicas[0])
     nodes = _snake(wafer, plans, slots)
     snake_hops = _hops(wafer, best.nodes)

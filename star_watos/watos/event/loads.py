@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from star_watos.cost import Column, Cost
+from star_watos.cost import Column, Cost, number
 from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
 from star_watos.watos.event.tasks import Kind, Load, Loads
 from star_watos.watos.plans import Schedule
@@ -67,4 +67,4 @@ def _of(cost: Cost, share: Column) -> Load:
 
 
 def _load(flops: Column, n_bytes: Column) -> Load:
-    return Load(*(float(np.asarray(column).reshape(-1)[0]) for column in (flops, n_bytes)))
+    return Load(number(flops), number(n_bytes))

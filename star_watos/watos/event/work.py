@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from star_watos.cost import Column
+from star_watos.cost import Column, number
 from star_watos.watos import transfers
 from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
 from star_watos.watos.event.loads import piece_loads, stage_loads
@@ -74,17 +74,13 @@ class PlanWork:
         return len(self.stages[0].chunks)
 
 
-def _float(column: Column) -> float:
-    return float(np.asarray(column).reshape(-1)[0])
-
-
 def _piece(
     name: str, travels: transfers.Piece, loads: Loads, *seconds: Column, weights_s: Column = 0.0
 ) -> Piece:
     """Return a piece whose forward and backward passes take `seconds`."""
-    forward_s, backward_s = map(_float, seconds)
-    gather_s, reduce_s = _float(travels.gather), _float(travels.reduce)
-    return Piece(name, forward_s, backward_s, _float(weights_s), gather_s, reduce_s, loads)
+    forward_s, backward_s = map(number, seconds)
+    gather_s, reduce_s = number(travels.gather), number(travels.reduce)
+    return Piece(name, forward_s, backward_s, number(weights_s), gather_s, reduce_s, loads)
 
 
 def _pieces(
@@ -139,10 +135,10 @@ def plan_work(
         schedule=Schedule(int(plans.schedule[0])),
         n_microbatches=int(result.n_microbatches[0]),
         stages=tuple(stage(index) for index in range(pp)),
-        send_s=_float(machine.send_s(plans, layer.boundary_bytes)) if pp > 1 else 0.0,
+        send_s=number(machine.send_s(plans, layer.boundary_bytes)) if pp > 1 else 0.0,
         overlap=training.overlap,
         zero=int(plans.zero[0]),
         replicas=bool(plans.replicas[0] > 1),
         gathers_ahead=machine.gathers_ahead,
-        send=Load(n_bytes=_float(machine.send_bytes(plans, layer.boundary_bytes))),
+        send=Load(n_bytes=number(machine.send_bytes(plans, layer.boundary_bytes))),
     )
