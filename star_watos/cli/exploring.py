@@ -51,10 +51,8 @@ class Options:
     as_json: bool
 
 
-def add_explore(
-    app: typer.Typer, types: "Callable[[object], tuple[type[Exploration], Any]]"
-) -> None:
-    """Give `app` the command; `types` imports and returns the sweep and problem of a `kind`."""
+def add_explore(app: typer.Typer, types: "Callable[[str], tuple[type[Exploration], Any]]") -> None:
+    """Give `app` the command; `types` imports and returns the kinds of sweep and problem of one."""
 
     @app.command()
     def explore(
@@ -73,10 +71,10 @@ def add_explore(
         options = Options(
             sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
         )
-        _explore(*types(_kind(sweep)), options)
+        _explore(*types(sweep), options)
 
 
-def _kind(sweep: str) -> object:
+def kind_of(sweep: str) -> object:
     """Return what a sweep's file says it is; whatever that is worth."""
     from star_watos.spec import locate, read
 

@@ -22,11 +22,11 @@ def main() -> None:
     common.guard(app)
 
 
-def _exploration(kind: object) -> "tuple[type[Exploration], Any]":
+def _exploration(sweep: str) -> "tuple[type[Exploration], Any]":
     from star_watos.explore.star import CoreExploration, CoreProblem
     from star_watos.explore.star_mesh import MeshExploration, MeshProblem
 
-    if kind == "star-mesh-exploration":
+    if exploring.kind_of(sweep) == "star-mesh-exploration":
         return MeshExploration, MeshProblem
     return CoreExploration, CoreProblem
 

@@ -140,7 +140,7 @@ def _shape(text: str | None) -> dict[str, int]:
     return {"tp_rows": rows, "tp_cols": cols}
 
 
-def _exploration(_kind: object) -> "tuple[type[Exploration], Any]":
+def _exploration(_sweep: str) -> "tuple[type[Exploration], Any]":
     from star_watos.explore.watos import WaferExploration, WaferProblem
 
     return WaferExploration, WaferProblem

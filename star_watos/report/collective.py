@@ -8,7 +8,7 @@ from rich.table import Table
 
 from star_watos.fabric import Area
 from star_watos.fabric.collectives import Choice, Kind, collective, played
-from star_watos.report.tables import figures_table
+from star_watos.report.tables import figures_table, traces
 from star_watos.units import show
 
 
@@ -115,5 +115,4 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _written(chakra: dict[str, Any]) -> str:
-    first, last = (f"{chakra['name']}.{i}.et" for i in (0, chakra["files"] - 1))
-    return f"{chakra['folder']}: {first} to {last}, {chakra['flows']:,} flows"
+    return f"{traces(chakra)}, {chakra['flows']:,} flows"

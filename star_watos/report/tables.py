@@ -1,4 +1,6 @@
-"""Tables that more than one report has."""
+"""Tables and lines that more than one report has."""
+
+from typing import Any
 
 from rich.table import Table
 
@@ -21,6 +23,16 @@ def parts_table(parts: dict[str, dict[str, float]]) -> Table:
         table.add_row(name, *(_cell(column.get(name)) for column in parts.values()))
     table.add_row("sum", *(_cell(sum(column.values())) for column in parts.values()), style="bold")
     return table
+
+
+def traces(chakra: dict[str, Any]) -> str:
+    """Return where traces are, from the first to the last.
+
+    >>> traces({"folder": "et", "name": "ring", "files": 4})
+    'et: ring.0.et to ring.3.et'
+    """
+    first, last = (f"{chakra['name']}.{i}.et" for i in (0, chakra["files"] - 1))
+    return f"{chakra['folder']}: {first} to {last}"
 
 
 def _cell(value: float | None) -> str:

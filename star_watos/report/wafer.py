@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from star_watos.report.balance import print_balance
-from star_watos.report.tables import figures_table, parts_table
+from star_watos.report.tables import figures_table, parts_table, traces
 from star_watos.units import show
 
 
@@ -31,8 +31,7 @@ def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
 
 
 def _written(chakra: dict[str, Any]) -> str:
-    first, last = (f"{chakra['name']}.{i}.et" for i in (0, chakra["files"] - 1))
-    found = f"{chakra['folder']}: {first} to {last}, {chakra['nodes']:,} nodes"
+    found = f"{traces(chakra)}, {chakra['nodes']:,} nodes"
     return f"{found}, {chakra['groups']:,} groups in {chakra['name']}.json"
 
 
