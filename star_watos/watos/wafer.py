@@ -106,6 +106,15 @@ class DieDram(Spec):
         return self.stacks_per_die * self.stack_bandwidth_bytes_per_s
 
 
+class OffWafer(Spec):
+    """What joins a wafer to hosts, storage and other wafers."""
+
+    bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="bandwidth", gt=0)]
+    """Into the whole wafer; as much goes out."""
+    latency_s: Annotated[Seconds, Field(alias="latency", ge=0)]
+    """From one wafer to the next, or from the host."""
+
+
 class Wafer(Spec):
     """A mesh of dies with DRAM that share one area."""
 
@@ -120,6 +129,8 @@ class Wafer(Spec):
     die: Die
     d2d: D2d
     dram: DieDram
+    off_wafer: OffWafer | None = None
+    """Links that leave the wafer, where they are known."""
 
     @property
     def n_dies(self) -> int:
