@@ -28,7 +28,7 @@ from star_watos.watos.chakra import Devices, handoff, iteration
 from star_watos.watos.event import Kind, Resource, played
 from star_watos.watos.plans import Schedule
 from star_watos.watos.stages import every_stage, stage_params
-from star_watos.watos.traffic import slot_hops
+from star_watos.watos.traffic import Rectangles
 
 FOUR = {"pp": 4, "dp": 2, "microbatch": 1, "recompute": 0}
 WAFER = FOUR | {"tp_rows": 2, "tp_cols": 2, "sp": 1}
@@ -276,7 +276,7 @@ def test_dies_are_as_far_apart_as_the_traffic_model_says(rows, cols, pp, dp):
     number = Devices.of(wafer, plans).number.reshape(pp * dp, rows * cols)
     at = np.stack(np.divmod(number, wafer.grid.cols))
     hops = np.abs(np.diff(at, axis=1)).sum(axis=0)
-    assert hops.max() == slot_hops(wafer, plans)[0]
+    assert hops.max() == Rectangles(wafer, plans).slot_hops[0]
 
 
 def test_dies_without_work_have_a_trace_of_nothing():

@@ -16,6 +16,7 @@ from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.iteration import evaluate
 from star_watos.watos.memory import memory_bytes
 from star_watos.watos.plans import Recompute, plans_of
+from star_watos.watos.simulate import candidates
 from star_watos.watos.stages import every_stage, stage_params
 
 
@@ -98,7 +99,7 @@ def test_nothing_is_worse_than_one_policy_for_all_stages():
         fits = (tables[:, 1] <= room).all(axis=0)
         uniform = tables[:, 0].max(axis=0)[fits].min(initial=np.inf)
         found = balanced(stages, Options.of(operators), line(n))
-        alone = balanced(stages, Options.of(operators), line(n), parked=False)
+        alone = balanced(stages, Options.of(operators), line(n), np.arange(n))
         seconds = [np.inf if isinstance(r, Overflow) else r.slowest_s for r in (found, alone)]
         assert seconds[0] <= seconds[1] <= uniform
         gained += seconds[0] < uniform
@@ -172,6 +173,10 @@ def gpt3():
     return simulate(load_hardware("watos_config3"), training.load(), training, {})
 
 
+def all_plans(it):
+    return candidates(it.hardware, it.machine, it.model, it.training, {})
+
+
 def test_operators_add_up_to_the_policies_of_plans(gpt3):
     """Running again all that `non-gemm` does costs and saves what that policy does."""
     it = gpt3
@@ -191,9 +196,9 @@ def test_stages_hold_what_plans_do(gpt3):
     it = gpt3
     plans = plans_of(1, tp_cols=4, pp=14)
     run = evaluate(it.machine, it.model, it.training, plans)
-    stages = stages_of(it.machine, it.model, it.training, plans, run)
-    _, held = stage_tables(stages, Options.of([Operator("none", 1.0, 1.0)]))
     every = every_stage(it.model, 14)
+    stages = stages_of(it.machine, it.model, it.training, plans, run, every)
+    _, held = stage_tables(stages, Options.of([Operator("none", 1.0, 1.0)]))
     params = stage_params(it.model, every, plans.tp, run.layer)
     whole = memory_bytes(it.training, plans, run.layer, run.n_microbatches, every, params)
     room = np.array([stage.room_bytes for stage in stages])
@@ -202,15 +207,16 @@ def test_stages_hold_what_plans_do(gpt3):
 
 def test_a_wafer_whose_stages_share_memory_is_faster(gpt3):
     """GPT-3 175B on configuration 3: 14 stages of TP 4, which no policy for all makes fit."""
-    found = balance(gpt3, {})
+    found = balance(gpt3, all_plans(gpt3))
     best = found.best
     assert best is not None
     assert best.iteration_s < found.uniform_s
     assert (int(best.plans.tp[0]), int(best.plans.pp[0])) == (4, 14)
-    assert best.balance.parked_bytes.sum() > 0
-    room = np.array([stage.room_bytes for stage in best.stages])
-    assert (best.memory_bytes <= room * (1 + 1e-9)).all()
-    assert best.remote_s < best.balance.slowest_s
+    scheduled = best.scheduled
+    assert scheduled.balance.parked_bytes.sum() > 0
+    room = np.array([stage.room_bytes for stage in scheduled.stages])
+    assert (scheduled.memory_bytes <= room * (1 + 1e-9)).all()
+    assert best.remote_s < scheduled.balance.slowest_s
 
 
 def test_the_command_prints_both(run):

@@ -26,7 +26,6 @@ from star_watos.watos import (
     wafer_overflow,
 )
 from star_watos.watos.columns import layer_columns
-from star_watos.watos.placement import stage_places
 from star_watos.watos.stages import every_stage, stage_kinds
 
 WAFER = load(Wafer, "watos_config3", "configs/wafers")
@@ -211,9 +210,11 @@ def test_every_legal_plan_is_legal_and_there_once():
 
 
 def test_stages_stand_on_distinct_rectangles_inside_the_grid():
-    places = stage_places(WAFER.grid, (2, 2), pp=6, dp=2)
-    assert len(set(places)) == 6
-    assert all(0 <= r <= 5 and 0 <= c <= 6 for r, c in places)
+    layout = Dies(WAFER).layout(plans_of(1, tp_rows=2, tp_cols=2, pp=6, dp=2))
+    assert layout.dies.shape == (6, 2, 4)
+    assert len(np.unique(layout.dies)) == 48
+    assert layout.dies.min() >= 0
+    assert layout.dies.max() < WAFER.n_dies
 
 
 def test_the_chosen_plan_is_the_fastest_that_fits():

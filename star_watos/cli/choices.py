@@ -89,6 +89,14 @@ Balance = Annotated[
         "--balance", help="Also choose for each stage what it runs again and has others keep."
     ),
 ]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PART",
+        help="Leave a part of the scheduler out: recompute-scheduler, memory-scheduler, placement "
+        "or refinement; repeatable.",
+    ),
+]
 Chakra = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Traces of the iteration for ASTRA-sim (extra `chakra`)."),

@@ -47,6 +47,7 @@ def simulate(
     fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
     trace: choices.TraceFile = None,
     balance: choices.Balance = False,
+    without: choices.Without = None,
     chakra: choices.Chakra = None,
     force: Force = False,
     overrides: common.Overrides = None,
@@ -63,6 +64,8 @@ def simulate(
 
     if trace is not None and fidelity is not common.Fidelity.EVENT:
         raise InputError.of("--trace", "is of the event simulation: --fidelity event")
+    if without and not balance:
+        raise InputError.of("--without", "leaves out a part of --balance")
     check_chakra(chakra, force=force)
     design = load_hardware(wafer, overrides or [])
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
@@ -75,22 +78,28 @@ def simulate(
     result = run(design, training.load(), training, wanted, devices)
     if isinstance(result, Overflow):
         common.does_not_fit(result)
-    written = None if chakra is None else _handed_off(result, chakra, force=force)
-    beside = {"chakra": written, "balance": _balanced(result, wanted) if balance else None}
-    if fidelity is common.Fidelity.EVENT:
-        result = _played(result, trace)
-    _show(result, beside, as_json=as_json)
+    beside = {
+        "chakra": None if chakra is None else _handed_off(result, chakra, force=force),
+        "balance": _balanced(result, wanted, without or []) if balance else None,
+    }
+    event = fidelity is common.Fidelity.EVENT
+    _show(_played(result, trace) if event else result, beside, as_json=as_json)
 
 
-def _balanced(result: "Simulation", wanted: dict[str, int]) -> dict[str, Any]:
+def _balanced(result: "Simulation", wanted: dict[str, int], without: list[str]) -> dict[str, Any]:
     """Return what balancing the stages of a wafer's plans gives."""
     from star_watos.watos import Wafer
-    from star_watos.watos.balance import balance, document
+    from star_watos.watos.balance import Part, balance, document
+    from star_watos.watos.simulate import candidates
 
-    if not isinstance(result.hardware, Wafer):
+    it = result
+    if not isinstance(it.hardware, Wafer):
         raise InputError.of("--balance", "is of a wafer, whose stages keep things for others")
+    parts = frozenset(common.choice("--without", name, Part) for name in without)
+    degrees = {name: value for name, value in wanted.items() if name != "recompute"}
     with common.interruptible("balancing the stages"):
-        return document(balance(result, wanted), result)
+        plans = candidates(it.hardware, it.machine, it.model, it.training, degrees)
+        return document(balance(it, plans, parts), it)
 
 
 def _show(result: "Simulation", beside: dict[str, Any], *, as_json: bool) -> None:

@@ -1,29 +1,42 @@
-"""A wafer as a machine: dies in a mesh, TP rectangles on a snake."""
+"""A wafer as a machine, or several: dies in a mesh, TP rectangles on a snake."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.fabric import Links, all_reduce
-from star_watos.watos import operator, traffic
+from star_watos.fabric import Links, Mesh, all_reduce
+from star_watos.watos import operator
+from star_watos.watos.layout import Layout
+from star_watos.watos.placement import on_snake, slots_of
 from star_watos.watos.plans import Plans
+from star_watos.watos.traffic import Rectangles
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Op
 
 
 @dataclass(frozen=True, slots=True)
 class Dies:
-    """A `Machine` of the dies of one wafer."""
+    """A `Machine` of the dies of equal wafers, each of which has as many stages."""
 
     wafer: Wafer
     dies: int | None = None
     """How many of them take part; all if not said."""
+    wafers: int = 1
+    apart: bool = False
+    """Whether each pipeline stands by itself; otherwise the replicas of a stage stand together."""
+
+    def layout(self, plans: Plans) -> Layout:
+        """Return where the dies of one plan stand on one wafer."""
+        here, grid = self.on_one(plans), self.wafer.grid
+        slots = slots_of(int(here.pp[0]), int(here.replicas[0]), apart=self.apart)
+        shape = (int(here.tp_rows[0]), int(here.tp_cols[0]))
+        return Layout(Mesh(grid.rows, grid.cols), on_snake(grid, shape, slots))
 
     @property
     def n_devices(self) -> int:
         """Dies that take part."""
-        return self.dies or self.wafer.n_dies
+        return self.dies or self.wafers * self.wafer.n_dies
 
     @property
     def device_flops_per_s(self) -> float:
@@ -48,7 +61,9 @@ class Dies:
     @property
     def static_power_w(self) -> float:
         """Leakage of all dies."""
-        macs = self.wafer.n_dies * self.wafer.die.cores.size * self.wafer.die.core.n_macs
+        macs = (
+            self.wafers * self.wafer.n_dies * self.wafer.die.cores.size * self.wafer.die.core.n_macs
+        )
         return macs * self.wafer.technology.mac_static_power_w.value
 
     def forward(self, op: Op, saved_bytes: Column) -> Cost:
@@ -90,48 +105,58 @@ class Dies:
         )
 
     def send_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to the next stage, dp rectangles away."""
-        return traffic.send_s(self.wafer, plans, n_bytes)
+        """Seconds to the next stage, or to the next wafer if that takes longer."""
+        return np.maximum(
+            self._between(plans).send_s(n_bytes), self.to_next_wafer_s(plans, n_bytes)
+        )
+
+    def on_one(self, plans: Plans) -> Plans:
+        """Return the part of the plans that one wafer has."""
+        return replace(plans, pp=plans.pp // self.wafers)
+
+    def to_next_wafer_s(self, plans: Plans, n_bytes: Column) -> Column:
+        """Seconds in which all dies of a stage hand `n_bytes` to those of the next wafer."""
+        if self.wafers == 1 or self.wafer.off_wafer is None:
+            return 0.0
+        between = self.wafer.off_wafer
+        moved = n_bytes * plans.tp * plans.replicas
+        seconds: Column = between.latency_s + moved / between.bandwidth_bytes_per_s
+        return seconds
 
     def send_bytes(self, plans: Plans, n_bytes: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """All of them."""
         return n_bytes
 
     def send_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
-        """Energy of all sends of one microbatch."""
-        byte_hops = traffic.send_byte_hops(self.wafer, plans, n_bytes)
+        """Energy of all sends of one microbatch; of links between wafers it is not known."""
+        byte_hops = self.wafers * self._between(plans).send_byte_hops(n_bytes)
         energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy
 
     def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
-        return traffic.replicas_ring_s(self.wafer, plans, n_bytes)
+        return self._between(plans).replicas_ring_s(n_bytes)
 
     def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds to all-reduce over the replicas of a stage."""
-        return traffic.replicas_all_reduce_s(self.wafer, plans, n_bytes)
+        return self._between(plans).replicas_all_reduce_s(n_bytes)
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of the all-reduces of all stages and dies."""
-        byte_hops = traffic.replicas_byte_hops(self.wafer, plans, n_bytes)
+        byte_hops = self.wafers * self._between(plans).replicas_byte_hops(n_bytes)
         energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy
 
     def all_to_all_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds over ep rectangles on a line: half of them send half their bytes to the rest.
-
-        The link in the middle carries (n / 2)² S / n = n S / 4, shared by h rectangles' dies.
-        """
-        hops, d2d = traffic.slot_hops(self.wafer, plans), self.wafer.d2d
-        middle = np.where(plans.ep > 1, plans.ep * n_bytes / 4, 0.0)
-        seconds: Column = hops * (middle / d2d.link_bytes_per_s + (plans.ep - 1) * d2d.latency_s)
-        return seconds
+        """Seconds in which each device of an expert group sends `n_bytes` in all."""
+        return self._between(plans).all_to_all_s(n_bytes)
 
     def pass_on_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to the next rectangle of a folded ring, two slots away."""
-        hops, d2d = 2 * traffic.slot_hops(self.wafer, plans), self.wafer.d2d
-        seconds: Column = hops * (d2d.latency_s + n_bytes / d2d.link_bytes_per_s)
-        return seconds
+        """Seconds to the next of the dies that share a sequence."""
+        return self._between(plans).pass_on_s(n_bytes)
+
+    def _between(self, plans: Plans) -> Rectangles:
+        return Rectangles(self.wafer, self.on_one(plans), self.apart)
 
     @property
     def _link_energy_j_per_byte(self) -> float:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from star_watos.cost import Column
+from star_watos.watos.cluster import Cluster
+from star_watos.watos.dies import Dies
 from star_watos.watos.memory import memory_bytes
 from star_watos.watos.outside import kernels_outside
 from star_watos.watos.pipeline import stage_passes
-from star_watos.watos.placement import stage_places
 from star_watos.watos.plans import Recompute, Schedule
 from star_watos.watos.schedule import stage_times
 from star_watos.watos.silicon import area_mm2
@@ -74,15 +75,24 @@ def plan_row(result: Simulation) -> dict[str, Any]:
         "schedule": Schedule(row["schedule"]).label,
         "virtual_stages": row["virtual_stages"],
         "recompute": [Recompute(row["recompute"]).label] * row["pp"],
-        "placement": _places(result, shape, row["pp"], row["dp"] * row["cp"]),
+        "placement": _places(result, row["pp"]),
     }
 
 
-def _places(result: Simulation, shape: tuple[int, int], pp: int, replicas: int) -> list[list[int]]:
-    """Return row and column of each stage's first die, or node and place of its first GPU."""
-    if isinstance(result.hardware, Wafer):
-        return [list(p) for p in stage_places(result.hardware.grid, shape, pp, replicas)]
-    per_node, step = result.hardware.network.gpus_per_node, shape[0] * shape[1] * replicas
+def _places(result: Simulation, pp: int) -> list[list[int]]:
+    """Return row and column of each stage's first die, or node and place of its first GPU.
+
+    Wafers stand side by side.
+    """
+    plans, machine = result.iteration.plans, result.machine
+    if isinstance(machine, Dies):
+        first = machine.layout(plans).dies[:, 0, 0]
+        here = [divmod(die, machine.wafer.grid.cols) for die in first.tolist()]
+        each = enumerate(here * machine.wafers)
+        return [[r, c + i // len(here) * machine.wafer.grid.cols] for i, (r, c) in each]
+    assert isinstance(result.hardware, Cluster)  # noqa: S101 (the other kind of machine)
+    per_node = result.hardware.network.gpus_per_node
+    step = int(plans.tp[0] * plans.replicas[0])
     return [list(divmod(stage * step, per_node)) for stage in range(pp)]
 
 

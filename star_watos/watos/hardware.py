@@ -36,14 +36,25 @@ def load_hardware(name: str, overrides: Sequence[str] = ()) -> Hardware:
 def machine_of(hardware: Hardware, training: Training, devices: int | None = None) -> Machine:
     """Return the hardware as a machine, of `devices` of a cluster's GPUs or of a wafer's dies.
 
-    Raises `InputError` if the wafer has fewer.
+    More dies than a wafer has are those of several. Raises `InputError` if they are not all of
+    them, or if nothing is known of what leaves a wafer.
     """
     if isinstance(hardware, Wafer):
-        if devices and devices > hardware.n_dies:
-            text = f"expected at most the {hardware.n_dies} dies of {hardware.name}, got {devices}"
-            raise InputError.of("--devices", text)
-        return Dies(hardware, devices)
+        wafers = _wafers(hardware, devices or hardware.n_dies)
+        return Dies(hardware, devices if wafers == 1 else None, wafers)
     return Switched(hardware, devices or hardware.devices, fp8=training.precision == "fp8")
+
+
+def _wafers(wafer: Wafer, dies: int) -> int:
+    """Return how many wafers have so many dies."""
+    wafers, rest = divmod(dies, wafer.n_dies)
+    if wafers and rest:
+        text = f"expected at most the {wafer.n_dies} dies of {wafer.name}, or those of several, "
+        raise InputError.of("--devices", f"{text}{2 * wafer.n_dies}, ...; got {dies}")
+    if wafers > 1 and wafer.off_wafer is None:
+        text = f"several wafers need off_wafer.bandwidth, which {wafer.name} does not have"
+        raise InputError.of("--devices", text)
+    return max(wafers, 1)
 
 
 def plans_on(
@@ -51,7 +62,8 @@ def plans_on(
 ) -> Plans:
     """Return every legal plan: with all of a cluster's GPUs, with at most `n_devices` dies."""
     if isinstance(hardware, Wafer):
-        plans = legal_plans(model, hardware.grid, global_batch, choices)
+        wafers = _wafers(hardware, n_devices)
+        plans = legal_plans(model, hardware.grid, global_batch, choices, wafers)
         return plans.take(plans.devices <= n_devices)
     per_node = hardware.network.gpus_per_node
     return cluster_plans(model, per_node, n_devices, global_batch, choices)

@@ -1,7 +1,7 @@
 """All legal plans of a machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
 
 import numpy as np
@@ -86,14 +86,35 @@ def shares(model: Model, tp: int) -> bool:
     return model.n_heads % tp == 0 and model.d_ff % tp == 0
 
 
-def legal_plans(model: Model, grid: Grid, global_batch: int, choices: Choices = Choices()) -> Plans:
+def legal_plans(
+    model: Model, grid: Grid, global_batch: int, choices: Choices = Choices(), wafers: int = 1
+) -> Plans:
     """Return every plan that fits the mesh and divides the batch.
 
     The TP rectangle tiles the grid; dp cp pp rectangles are used, pp at most the layers; dp divides
     the global batch, and the microbatch divides what a replica gets. `sp` differs only where
-    tp > 1, `zero` only where there are replicas. Memory is judged later.
+    tp > 1, `zero` only where there are replicas. Of several wafers each has as many stages, with
+    all of their replicas. Memory is judged later.
     """
-    return _plans(model, mesh_rectangles(model, grid), global_batch, choices, exact=False)
+    return plans_of_rectangles(model, mesh_rectangles(model, grid), global_batch, choices, wafers)
+
+
+def plans_of_rectangles(
+    model: Model,
+    rectangles: list[Rectangle],
+    global_batch: int,
+    choices: Choices = Choices(),
+    wafers: int = 1,
+) -> Plans:
+    """Return every plan of such TP rectangles, of which a wafer has so many places."""
+    every = [replace(group, slots=wafers * group.slots) for group in rectangles]
+    plans = _plans(model, every, global_batch, choices, exact=False)
+    if wafers == 1:
+        return plans
+    slots = {(group.rows, group.cols): group.slots for group in rectangles}
+    shapes = zip(plans.tp_rows.tolist(), plans.tp_cols.tolist(), strict=True)
+    room = np.array([slots[shape] for shape in shapes], dtype=np.int64)
+    return plans.take((plans.pp % wafers == 0) & (plans.pp // wafers * plans.replicas <= room))
 
 
 def cluster_plans(

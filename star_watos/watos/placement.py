@@ -1,20 +1,34 @@
-"""Where TP rectangles stand on the grid: on a snake, the replicas of a stage side by side."""
+"""Where TP rectangles stand on the grid: on a snake."""
+
+import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.watos.wafer import Grid
 
+Nodes = NDArray[np.intp]
 
-def snake(grid: Grid, tp_rows: int, tp_cols: int, place: int) -> tuple[int, int]:
-    """Return row and column of the upper left die of the rectangle at `place` on the snake.
 
-    >>> [snake(Grid(rows=4, cols=6), 2, 2, i) for i in range(4)]
-    [(0, 0), (0, 2), (0, 4), (2, 4)]
+def on_snake(grid: Grid, tp_shape: tuple[int, int], slots: Nodes) -> Nodes:
+    """Return the dies of the rectangles at `slots` of the snake, row by row: [..., tp].
+
+    >>> on_snake(Grid(rows=4, cols=6), (2, 2), np.arange(4)).tolist()
+    [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11], [16, 17, 22, 23]]
     """
-    per_row = grid.cols // tp_cols
-    row, step = divmod(place, per_row)
-    col = step if row % 2 == 0 else per_row - 1 - step
-    return row * tp_rows, col * tp_cols
+    rows, cols = tp_shape
+    per_row = grid.cols // cols
+    row, step = np.divmod(slots, per_row)
+    place = np.where(row % 2 == 0, step, per_row - 1 - step)
+    first = row * rows * grid.cols + place * cols
+    inside = (np.arange(rows)[:, None] * grid.cols + np.arange(cols)).ravel()
+    dies: Nodes = first[..., None] + inside
+    return dies
 
 
-def stage_places(grid: Grid, tp_shape: tuple[int, int], pp: int, dp: int) -> list[tuple[int, int]]:
-    """Return the place of each stage's first replica."""
-    return [snake(grid, *tp_shape, stage * dp) for stage in range(pp)]
+def slots_of(pp: int, replicas: int, *, apart: bool = False) -> Nodes:
+    """Return the slot of each stage and replica: those of a stage together, or pipelines apart.
+
+    >>> slots_of(2, 3).tolist(), slots_of(2, 3, apart=True).tolist()
+    ([[0, 1, 2], [3, 4, 5]], [[0, 2, 4], [1, 3, 5]])
+    """
+    slots = np.arange(pp * replicas)
+    return slots.reshape(replicas, pp).T if apart else slots.reshape(pp, replicas)

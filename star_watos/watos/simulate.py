@@ -22,13 +22,23 @@ BEYOND_USUAL = ("schedule", "virtual_stages", "cp", "ep")
 
 
 @dataclass(frozen=True, slots=True)
-class Simulation:
-    """The chosen plan's iteration (columns of length one) and what it was chosen from."""
+class Setting:
+    """What is trained on what."""
 
     hardware: Hardware
     machine: Machine
     model: Model
     training: Training
+
+    def evaluate(self, plans: Plans) -> Iterations:
+        """Return what plans take."""
+        return evaluate(self.machine, self.model, self.training, plans)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation(Setting):
+    """The chosen plan's iteration (columns of length one) and what it was chosen from."""
+
     iteration: Iterations
     n_legal: int
     n_feasible: int
@@ -88,6 +98,13 @@ def simulate(
         return overflow
     machine = machine_of(hardware, training, devices)
     plans = candidates(hardware, machine, model, training, wanted)
+    return fastest(hardware, machine, model, training, plans)
+
+
+def fastest(
+    hardware: Hardware, machine: Machine, model: Model, training: Training, plans: Plans
+) -> Simulation | Overflow:
+    """Return the fastest of `plans` (then the one of least energy), or by how much none fits."""
     result = evaluate(machine, model, training, plans)
     fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
     if not fits.any():

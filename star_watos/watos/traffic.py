@@ -1,77 +1,111 @@
 """What pipeline and replicas send over the mesh between TP rectangles.
 
-Rectangles stand on a snake through the grid, the replicas of a stage side by side, stages in order.
-All dies of a rectangle send at once to their counterparts, so a transfer to a rectangle h hops away
-shares each link with h - 1 others: the distance counts once for latency and once for bandwidth.
+Rectangles stand on a snake through the grid: the replicas of a stage side by side and stages in
+order, or pipelines apart, one after the other. All dies of a rectangle send at once to their
+counterparts, so a transfer to a rectangle h hops away shares each link with h - 1 others: the
+distance counts once for latency and once for bandwidth.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from star_watos.cost import Column
 from star_watos.fabric import Links, Taken, all_reduce, reduce_scatter
-from star_watos.watos.plans import Plans
+from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.wafer import Wafer
 
 
-def slot_hops(wafer: Wafer, plans: Plans) -> Column:
-    """Hops between dies of the same place in neighbouring rectangles.
+@dataclass(frozen=True, slots=True)
+class Rectangles:
+    """The TP rectangles of plans on one wafer; one row a plan."""
 
-    The width of a rectangle, or where the snake turns, the larger of width and height.
-    """
-    per_row = wafer.grid.cols // plans.tp_cols
-    wide = np.where(per_row > 1, plans.tp_cols, 0)
-    turns = plans.pp * plans.replicas > per_row
-    hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
-    return hops.astype(np.float64)
+    wafer: Wafer
+    plans: Plans
+    apart: bool = False
+    """Whether each pipeline stands by itself."""
 
+    @property
+    def slot_hops(self) -> Column:
+        """Hops between dies of the same place in neighbouring rectangles.
 
-def send_s(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
-    """Seconds to hand one microbatch's activations to the next stage, dp cp rectangles away.
+        The width of a rectangle, or where the snake turns, the larger of width and height.
+        """
+        plans = self.plans
+        per_row = self.wafer.grid.cols // plans.tp_cols
+        wide = np.where(per_row > 1, plans.tp_cols, 0)
+        turns = plans.pp * plans.replicas > per_row
+        hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
+        return hops.astype(np.float64)
 
-    hops (latency + bytes / link bandwidth), the sends of the replicas sharing the links.
-    """
-    hops = plans.replicas * slot_hops(wafer, plans)
-    seconds: Column = hops * (wafer.d2d.latency_s + boundary_bytes / wafer.d2d.link_bytes_per_s)
-    return seconds
+    @property
+    def _stage_hops(self) -> Column:
+        """Hops to the next stage."""
+        between: Ints | int = 1 if self.apart else self.plans.replicas
+        return between * self.slot_hops
 
+    @property
+    def _replica_hops(self) -> Column:
+        """Hops to the next replica."""
+        between: Ints | int = self.plans.pp if self.apart else 1
+        return between * self.slot_hops
 
-def replicas_all_reduce_s(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
-    """Seconds to all-reduce `n_bytes` a die over the replicas."""
-    return _replicas(all_reduce, wafer, plans, n_bytes).seconds
+    def send_s(self, n_bytes: Column) -> Column:
+        """Seconds to hand one microbatch's activations to the next stage.
 
+        hops (latency + bytes / link bandwidth), the sends of what lies between sharing the links.
+        """
+        return self._passed(self._stage_hops, n_bytes)
 
-def replicas_ring_s(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
-    """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over the replicas."""
-    return _replicas(reduce_scatter, wafer, plans, n_bytes).seconds
+    def _passed(self, hops: Column, n_bytes: Column) -> Column:
+        d2d = self.wafer.d2d
+        seconds: Column = hops * (d2d.latency_s + n_bytes / d2d.link_bytes_per_s)
+        return seconds
 
+    def send_byte_hops(self, n_bytes: Column) -> Column:
+        """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
+        plans = self.plans
+        sends = 2 * (plans.pp - 1) * plans.tp * plans.replicas
+        moved: Column = sends * n_bytes * self._stage_hops
+        return moved
 
-def _replicas(
-    collective: Callable[[Column, Column, Column, Links], Taken],
-    wafer: Wafer,
-    plans: Plans,
-    n_bytes: Column,
-) -> Taken:
-    """Return what a collective takes over the replicas, which stand on a line.
+    def replicas_all_reduce_s(self, n_bytes: Column) -> Column:
+        """Seconds to all-reduce `n_bytes` a die over the replicas."""
+        return self._over_replicas(all_reduce, n_bytes).seconds
 
-    Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h times
-    the latency.
-    """
-    hops, d2d = slot_hops(wafer, plans), wafer.d2d
-    links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
-    return collective(1, plans.replicas, n_bytes * hops, links)
+    def replicas_ring_s(self, n_bytes: Column) -> Column:
+        """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over the replicas."""
+        return self._over_replicas(reduce_scatter, n_bytes).seconds
 
+    def replicas_byte_hops(self, n_bytes: Column) -> Column:
+        """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
+        line = self._over_replicas(all_reduce, n_bytes).byte_hops
+        moved: Column = line * self.plans.pp * self.plans.tp
+        return moved
 
-def send_byte_hops(wafer: Wafer, plans: Plans, boundary_bytes: Column) -> Column:
-    """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
-    hops = plans.replicas * slot_hops(wafer, plans)
-    moved: Column = 2 * (plans.pp - 1) * plans.tp * plans.replicas * boundary_bytes * hops
-    return moved
+    def _over_replicas(
+        self, collective: Callable[[Column, Column, Column, Links], Taken], n_bytes: Column
+    ) -> Taken:
+        """Return what a collective takes over the replicas, which stand on a line.
 
+        Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h
+        times the latency.
+        """
+        hops, d2d = self._replica_hops, self.wafer.d2d
+        links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
+        return collective(1, self.plans.replicas, n_bytes * hops, links)
 
-def replicas_byte_hops(wafer: Wafer, plans: Plans, n_bytes: Column) -> Column:
-    """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
-    line = _replicas(all_reduce, wafer, plans, n_bytes).byte_hops
-    moved: Column = line * plans.pp * plans.tp
-    return moved
+    def all_to_all_s(self, n_bytes: Column) -> Column:
+        """Seconds over ep rectangles on a line: half of them send half their bytes to the rest.
+
+        The link in the middle carries (n / 2)² S / n = n S / 4, shared by h rectangles' dies.
+        """
+        ep, d2d, hops = self.plans.ep, self.wafer.d2d, self._replica_hops
+        middle = np.where(ep > 1, ep * n_bytes / 4, 0.0)
+        seconds: Column = hops * (middle / d2d.link_bytes_per_s + (ep - 1) * d2d.latency_s)
+        return seconds
+
+    def pass_on_s(self, n_bytes: Column) -> Column:
+        """Seconds to the next rectangle of a folded ring, two slots away."""
+        return self._passed(2 * self._replica_hops, n_bytes)

@@ -3,18 +3,22 @@
 from star_watos.watos.balance.document import document
 from star_watos.watos.balance.operators import Operator, Options
 from star_watos.watos.balance.parking import park
-from star_watos.watos.balance.run import Balanced, Comparison, balance
+from star_watos.watos.balance.parts import EVERYTHING, Part
+from star_watos.watos.balance.run import Balanced, Comparison, balance, best_balanced
 from star_watos.watos.balance.schedule import Balance, Stage, balanced
 
 __all__ = [
+    "EVERYTHING",
     "Balance",
     "Balanced",
     "Comparison",
     "Operator",
     "Options",
+    "Part",
     "Stage",
     "balance",
     "balanced",
+    "best_balanced",
     "document",
     "park",
 ]

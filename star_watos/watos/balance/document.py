@@ -5,9 +5,7 @@ from typing import Any
 import numpy as np
 
 from star_watos.watos.balance.run import Balanced, Comparison
-from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.simulate import Simulation
-from star_watos.watos.wafer import Wafer
 
 
 def document(comparison: Comparison, simulation: Simulation) -> dict[str, Any]:
@@ -20,9 +18,9 @@ def document(comparison: Comparison, simulation: Simulation) -> dict[str, Any]:
         "tokens_per_s": tokens / seconds,
         "tried": comparison.tried,
         "plan": None if best is None else _plan(best),
-        "slowest_stage_s": None if best is None else best.balance.slowest_s,
+        "slowest_stage_s": None if best is None else best.scheduled.balance.slowest_s,
         "busiest_link_s": None if best is None else best.remote_s,
-        "placement": [] if best is None else _placement(simulation, best),
+        "placement": [] if best is None else _placement(best),
         "placement_cost_over_snake": None if best is None else best.cost_over_snake,
         "stages": [] if best is None else _stages(best),
         "parked": [] if best is None else _parked(best),
@@ -37,38 +35,36 @@ def _plan(best: Balanced) -> dict[str, Any]:
     return {"tp": shape[0] * shape[1], "tp_shape": shape, **degrees, "sp": bool(plans.sp[0])}
 
 
-def _placement(simulation: Simulation, best: Balanced) -> list[list[int]]:
-    """Return row and column of each stage's first die."""
-    wafer = simulation.hardware
-    assert isinstance(wafer, Wafer)  # noqa: S101 (only wafers are balanced)
-    return [list(divmod(node, wafer.grid.cols)) for node in best.nodes.tolist()]
+def _placement(best: Balanced) -> list[list[int]]:
+    """Return row and column of each stage's first die, the same on each wafer."""
+    layout = best.layout
+    return [list(divmod(die, layout.mesh.cols)) for die in layout.dies[:, 0, 0].tolist()]
 
 
 def _stages(best: Balanced) -> list[dict[str, Any]]:
     """Return what each stage runs again, holds, and has others keep."""
-    time_s, _ = stage_tables(best.stages, best.options)
-    parked = best.balance.parked_bytes
-    held = best.memory_bytes
+    it = best.scheduled
+    columns = (it.stages, it.layers.tolist(), it.balance.time_s.tolist(), it.memory_bytes.tolist())
+    parked, options = it.balance.parked_bytes, it.balance.option.tolist()
     return [
         {
             "stage": index,
-            "recompute": best.options.names_of(option),
-            "seconds": float(time_s[index, option]),
-            "recompute_s": float(time_s[index, option]) - stage.busy_s,
-            "activation_bytes": float(held[index]),
+            "layers": layers,
+            "recompute": it.options.names_of(options[index]),
+            "seconds": seconds,
+            "recompute_s": seconds - stage.busy_s,
+            "activation_bytes": held,
             "room_bytes": stage.room_bytes,
             "sent_bytes": float(parked[index].sum()),
             "kept_for_others_bytes": float(parked[:, index].sum()),
         }
-        for index, (stage, option) in enumerate(
-            zip(best.stages, best.balance.option.tolist(), strict=True)
-        )
+        for index, (stage, layers, seconds, held) in enumerate(zip(*columns, strict=True))
     ]
 
 
 def _parked(best: Balanced) -> list[dict[str, Any]]:
     """Return who keeps how much for whom, on each die."""
-    parked = best.balance.parked_bytes
+    parked = best.scheduled.balance.parked_bytes
     return [
         {"from": int(sender), "to": int(helper), "bytes": float(parked[sender, helper])}
         for sender, helper in np.argwhere(parked > 0)

@@ -11,7 +11,7 @@ from star_watos.watos.machine import Machine
 from star_watos.watos.memory import kept_microbatches, state_bytes
 from star_watos.watos.pipeline import ends_s
 from star_watos.watos.plans import Plans
-from star_watos.watos.stages import every_stage, stage_params
+from star_watos.watos.stages import StageKind, stage_params
 from star_watos.watos.training import Training
 from star_watos.watos.work import OpWork
 from star_watos.workload import Model, layer_kinds, layer_ops
@@ -46,11 +46,18 @@ def _seconds(work: OpWork) -> float:
 
 
 def stages_of(
-    machine: Machine, model: Model, training: Training, plans: Plans, result: Iterations
+    machine: Machine,
+    model: Model,
+    training: Training,
+    plans: Plans,
+    result: Iterations,
+    stage: StageKind,
 ) -> list[Stage]:
-    """Return the stages of one plan; `result` is its own, nothing being run again."""
-    layer, pp = result.layer, int(plans.pp[0])
-    stage = every_stage(model, pp)
+    """Return the stages of one plan; `result` is its own, nothing being run again.
+
+    `stage` has a row a stage: its layers and ends.
+    """
+    layer = result.layer
     params = stage_params(model, stage, plans.tp, layer)
     columns = np.broadcast_arrays(
         stage.layers * layer.busy_s + ends_s(layer, stage),

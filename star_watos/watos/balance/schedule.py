@@ -17,6 +17,9 @@ from star_watos.watos.balance.operators import Options
 from star_watos.watos.balance.parking import park
 
 Values = NDArray[np.float64]
+Pools = NDArray[np.intp]
+NEVER = 1e6
+"""Hops to a stage of another pool: more than any way has."""
 ROUNDED = 1e-12
 """Share of a room that sums of bytes may exceed it by."""
 
@@ -45,6 +48,8 @@ class Balance:
     """The options of all stages, and what is kept elsewhere."""
 
     slowest_s: float
+    time_s: Values
+    """Of each stage for a microbatch."""
     option: NDArray[np.intp]
     """Of each stage."""
     parked_bytes: Values
@@ -64,26 +69,52 @@ def stage_tables(stages: Sequence[Stage], options: Options) -> tuple[Values, Val
 
 
 def balanced(
-    stages: Sequence[Stage], options: Options, hops: Values, *, parked: bool = True
+    stages: Sequence[Stage],
+    options: Options,
+    hops: Values,
+    pools: Pools | None = None,
+    *,
+    uniform: bool = False,
 ) -> Balance | Overflow:
     """Return the choices under which the slowest stage is fastest.
 
-    `hops` are those between stages. Without `parked` each stage keeps its own. Times are tried by
+    `hops` are those between stages. Stages of the same of `pools` keep things for each other; all
+    do if it is left out. If `uniform` all stages run the same operators again. Times are tried by
     halving: what fits at one, fits at all above it. Stages then run again no more than they must.
     """
     time_s, held = stage_tables(stages, options)
     room = np.array([s.room_bytes for s in stages])
+    shared = np.zeros(len(stages), dtype=np.intp) if pools is None else pools
+    if uniform:
+        time_s, held = _same_for_all(time_s, held, room, shared)
     tried = np.unique(time_s)
     tried = tried[tried >= time_s.min(axis=1).max()]
     low, high = 0, len(tried) - 1
-    over = _excess(_smallest(held, time_s <= tried[high]), room, parked=parked)
-    if over > 0:
-        return Overflow("activations in the DRAM of the stages", *_need(held, room, parked), "B")
+    over = _excess(_smallest(held, time_s <= tried[high]), room, shared)
+    if over.max() > 0:
+        worst = shared == over.argmax()
+        need, have = float(held.min(axis=1)[worst].sum()), float(room[worst].sum())
+        return Overflow("activations in the DRAM of the stages", need, have, "B")
     while low < high:
         middle = (low + high) // 2
-        fits = _excess(_smallest(held, time_s <= tried[middle]), room, parked=parked) <= 0
+        fits = _excess(_smallest(held, time_s <= tried[middle]), room, shared).max() <= 0
         low, high = (low, middle) if fits else (middle + 1, high)
-    return _settled(time_s, held, room, hops, float(tried[low]))
+    apart: Values = np.where(shared[:, None] == shared, hops, NEVER)
+    return _settled(time_s, held, room, apart, float(tried[low]))
+
+
+def _same_for_all(
+    time_s: Values, held: Values, room: Values, pools: Pools
+) -> tuple[Values, Values]:
+    """Return the tables with one option left: the fastest that fits, or the smallest if none does.
+
+    What is left out takes and holds more than anything.
+    """
+    fits = np.array([_excess(column, room, pools).max() <= 0 for column in held.T])
+    slowest = np.where(fits, time_s.max(axis=0), np.inf)
+    kept = int(slowest.argmin()) if fits.any() else held.shape[1] - 1
+    others = np.arange(held.shape[1]) != kept
+    return np.where(others, time_s[:, [kept]], time_s), np.where(others, np.inf, held)
 
 
 def _smallest(held: Values, allowed: NDArray[np.bool_]) -> Values:
@@ -92,21 +123,9 @@ def _smallest(held: Values, allowed: NDArray[np.bool_]) -> Values:
     return least
 
 
-def _excess(least: Values, room: Values, *, parked: bool) -> float:
-    """Return by how much all, or the worst where each keeps its own, exceed the room."""
-    over = least - room
-    return float(over.sum() if parked else over.max())
-
-
-def _need(held: Values, room: Values, parked: bool) -> tuple[float, float]:
-    """Return what is needed at least and what there is, of all or of the worst stage."""
-    least = held.min(axis=1)
-    worst = int(np.argmax(least - room))
-    return (
-        (float(least.sum()), float(room.sum()))
-        if parked
-        else (float(least[worst]), float(room[worst]))
-    )
+def _excess(least: Values, room: Values, pools: Pools) -> Values:
+    """Return by how much each pool exceeds its room."""
+    return np.bincount(pools, least - room).astype(np.float64)
 
 
 def _settled(time_s: Values, held: Values, room: Values, hops: Values, slowest_s: float) -> Balance:
@@ -122,4 +141,4 @@ def _settled(time_s: Values, held: Values, room: Values, hops: Values, slowest_s
     fits = allowed & (held <= (room - parked.sum(axis=0))[:, None] * (1 + ROUNDED))
     fastest = np.where(fits, time_s, np.inf).argmin(axis=1)
     option = np.where(sent > 0, smallest.argmin(axis=1), fastest)
-    return Balance(slowest_s, option, parked)
+    return Balance(slowest_s, time_s[np.arange(len(room)), option], option, parked)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from star_watos.watos.dies import Dies
 from star_watos.watos.hardware import Hardware
-from star_watos.watos.placement import snake
 from star_watos.watos.plans import Ints, Plans
-from star_watos.watos.wafer import Grid, Wafer
+from star_watos.watos.wafer import Wafer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Devices:
     def of(cls, hardware: Hardware, plans: Plans) -> "Devices":
         """Return those of one plan: dies row by row; GPUs TP first, then replicas, then stages."""
         if isinstance(hardware, Wafer):
-            return cls(_dies(hardware.grid, plans), hardware.n_dies)
+            return cls(Dies(hardware).layout(plans).dies, hardware.n_dies)
         shape = (int(plans.pp[0]), int(plans.replicas[0]), int(plans.tp[0]))
         total = int(np.prod(shape))
         return cls(np.arange(total).reshape(shape), total)
@@ -60,20 +60,3 @@ class Devices:
         From 1 on: 0 means all devices to it.
         """
         return str(1 + stage * self.number.shape[2] + place)
-
-
-def _dies(grid: Grid, plans: Plans) -> Ints:
-    """Return the dies of each TP rectangle; rectangles stand on the snake, replicas side by side.
-
-    >>> from star_watos.watos import plans_of
-    >>> _dies(Grid(rows=2, cols=4), plans_of(tp_cols=2, pp=2, dp=2))[:, :, 0].tolist()
-    [[0, 2], [6, 4]]
-    """
-    pp, replicas, rows, cols = (
-        int(column[0]) for column in (plans.pp, plans.replicas, plans.tp_rows, plans.tp_cols)
-    )
-    inside = (np.arange(rows)[:, None] * grid.cols + np.arange(cols)).ravel()
-    corners = [snake(grid, rows, cols, place) for place in range(pp * replicas)]
-    first = np.array([row * grid.cols + col for row, col in corners])
-    numbers: Ints = (first[:, None] + inside).reshape(pp, replicas, rows * cols)
-    return numbers

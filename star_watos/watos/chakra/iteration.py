@@ -7,6 +7,7 @@ from star_watos.errors import InputError
 from star_watos.fabric.chakra import CommType, NodeType, encoded, metadata
 from star_watos.watos.chakra.devices import Devices
 from star_watos.watos.chakra.steps import Step, steps_by_stage
+from star_watos.watos.dies import Dies
 from star_watos.watos.event.build import iteration_graph
 from star_watos.watos.event.tasks import Kind, Resource, Task
 from star_watos.watos.event.work import plan_work
@@ -82,11 +83,13 @@ class Handoff:
 
 
 def handoff(simulation: Simulation) -> Handoff:
-    """Return the iteration of a simulation; `InputError` where it has too many nodes.
+    """Return the iteration of a simulation; `InputError` where it has too many nodes or wafers.
 
     A plan that has too many passes alone is refused before its graph is built.
     """
-    run = simulation.iteration
+    run, machine = simulation.iteration, simulation.machine
+    if isinstance(machine, Dies) and machine.wafers > 1:
+        raise InputError.of("--chakra", f"is of one wafer, got {machine.wafers}")
     plans, devices = run.plans, Devices.of(simulation.hardware, run.plans)
     passes = 2 * int(run.n_microbatches[0]) * int(plans.virtual_stages[0])
     _check(passes * devices.number.size, "more than ")

@@ -15,7 +15,7 @@ from star_watos.watos.event.tasks import NO_LOAD, Load, Loads
 from star_watos.watos.iteration import Iterations
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Plans, Schedule
-from star_watos.watos.stages import every_stage, stage_params
+from star_watos.watos.stages import StageKind, every_stage, stage_params
 from star_watos.watos.training import Training
 from star_watos.workload import Model
 
@@ -104,13 +104,21 @@ def _pieces(
 
 
 def plan_work(
-    machine: Machine, model: Model, training: Training, plans: Plans, result: Iterations
+    machine: Machine,
+    model: Model,
+    training: Training,
+    plans: Plans,
+    result: Iterations,
+    stages: StageKind | None = None,
 ) -> PlanWork:
-    """Return what one plan asks for; `plans` and `result` have one row."""
+    """Return what one plan asks for; `plans` and `result` have one row.
+
+    `stages` are all of the pipeline, a row each; left out, those that the plan has by itself.
+    """
     layer, pp, v = result.layer, int(plans.pp[0]), int(plans.virtual_stages[0])
     between = transfers.Transfers(machine, training, plans)
     one, embedding, head = _pieces(between, model, layer)
-    stages = every_stage(model, pp)
+    stages = stages or every_stage(model, pp)
     params = stage_params(model, stages, plans.tp, layer)
     steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
     at_once = (between.gather_s(params), between.reduce_s(params), steps)
