@@ -8,6 +8,7 @@ import typer
 from star_watos.cli import choices, common, exploring, measured
 from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
+from star_watos.cli.compare_wafers import add_compare
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def _exploration(_sweep: str) -> "tuple[type[Exploration], Any]":
 
 exploring.add_explore(app, _exploration)
 add_collective(app)
+add_compare(app)
 
 
 app.command()(measured.validate)

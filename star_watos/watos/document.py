@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.watos.cluster import Cluster
 from star_watos.watos.dies import Dies
+from star_watos.watos.machine import Machine
 from star_watos.watos.memory import memory_bytes
 from star_watos.watos.outside import kernels_outside
 from star_watos.watos.pipeline import stage_passes
-from star_watos.watos.plans import Recompute, Schedule
+from star_watos.watos.plans import Plans, Recompute, Schedule
 from star_watos.watos.schedule import stage_times
 from star_watos.watos.silicon import area_mm2
 from star_watos.watos.simulate import Simulation, metrics, wafer_metrics
 from star_watos.watos.stages import every_stage, stage_params
+from star_watos.watos.switched import Switched
 from star_watos.watos.wafer import Wafer
 
 
@@ -33,7 +34,7 @@ def document(result: Simulation) -> dict[str, Any]:
         "schema": "watos-simulate/1",
         "wafer": hardware.model_dump(mode="json"),
         "workload": training.model_dump(mode="json") | {"model": result.model.name},
-        "plan": plan_row(result),
+        "plan": plan_row(machine, iteration.plans),
         "plans": {"legal": result.n_legal, "feasible": result.n_feasible},
         "metrics": figures
         | (wafer_metrics(hardware) if isinstance(hardware, Wafer) else own)
@@ -61,9 +62,8 @@ def _floats(columns: dict[str, Column]) -> dict[str, float]:
     return {name: float(np.asarray(column).item()) for name, column in columns.items()}
 
 
-def plan_row(result: Simulation) -> dict[str, Any]:
-    """Return the plan as the contract of the JSON document names it."""
-    plans = result.iteration.plans
+def plan_row(machine: Machine, plans: Plans) -> dict[str, Any]:
+    """Return one plan as the contract of the JSON document names it."""
     row = {f.name: int(getattr(plans, f.name)[0]) for f in fields(plans)}
     shape = (row["tp_rows"], row["tp_cols"])
     return {
@@ -75,25 +75,25 @@ def plan_row(result: Simulation) -> dict[str, Any]:
         "schedule": Schedule(row["schedule"]).label,
         "virtual_stages": row["virtual_stages"],
         "recompute": [Recompute(row["recompute"]).label] * row["pp"],
-        "placement": _places(result, row["pp"]),
+        "placement": _places(machine, plans),
     }
 
 
-def _places(result: Simulation, pp: int) -> list[list[int]]:
+def _places(machine: Machine, plans: Plans) -> list[list[int]]:
     """Return row and column of each stage's first die, or node and place of its first GPU.
 
     Wafers stand side by side.
     """
-    plans, machine = result.iteration.plans, result.machine
     if isinstance(machine, Dies):
-        first = machine.layout(plans).dies[:, 0, 0]
-        here = [divmod(die, machine.wafer.grid.cols) for die in first.tolist()]
-        each = enumerate(here * machine.wafers)
-        return [[r, c + i // len(here) * machine.wafer.grid.cols] for i, (r, c) in each]
-    assert isinstance(result.hardware, Cluster)  # noqa: S101 (the other kind of machine)
-    per_node = result.hardware.network.gpus_per_node
+        cols, first = machine.wafer.grid.cols, machine.layout(plans).dies[:, 0, 0]
+        here = np.stack(np.divmod(first, cols), axis=-1)
+        every = [here + np.array([0, wafer * cols]) for wafer in range(machine.wafers)]
+        places: list[list[int]] = np.concatenate(every).tolist()
+        return places
+    assert isinstance(machine, Switched)  # noqa: S101 (the other kind of machine)
+    per_node = machine.cluster.network.gpus_per_node
     step = int(plans.tp[0] * plans.replicas[0])
-    return [list(divmod(stage * step, per_node)) for stage in range(pp)]
+    return [list(divmod(stage * step, per_node)) for stage in range(int(plans.pp[0]))]
 
 
 def stage_rows(result: Simulation) -> list[dict[str, Any]]:

@@ -4,7 +4,14 @@ from star_watos.watos.balance.document import document
 from star_watos.watos.balance.operators import Operator, Options
 from star_watos.watos.balance.parking import park
 from star_watos.watos.balance.parts import EVERYTHING, Part
-from star_watos.watos.balance.run import Balanced, Comparison, balance, best_balanced
+from star_watos.watos.balance.run import (
+    Balanced,
+    Comparison,
+    balance,
+    best_balanced,
+    played_s,
+    promising,
+)
 from star_watos.watos.balance.schedule import Balance, Stage, balanced
 
 __all__ = [
@@ -21,4 +28,6 @@ __all__ = [
     "best_balanced",
     "document",
     "park",
+    "played_s",
+    "promising",
 ]

@@ -56,11 +56,11 @@ def balance(simulation: Simulation, plans: Plans, without: Without = EVERYTHING)
     A plan is worth trying if it would be faster under some policy, whether that fits or not.
     """
     uniform_s = played_s(simulation)
-    promising = _promising(simulation, plans, uniform_s)
-    best = best_balanced(simulation, promising, without)
+    worth_it = promising(simulation, plans, uniform_s)
+    best = best_balanced(simulation, worth_it, without)
     if best is not None and best.iteration_s >= uniform_s:
         best = None
-    return Comparison(uniform_s, best, len(promising))
+    return Comparison(uniform_s, best, len(worth_it))
 
 
 def played_s(simulation: Simulation) -> float:
@@ -69,7 +69,7 @@ def played_s(simulation: Simulation) -> float:
     return play_iteration(it.machine, it.model, it.training, run.plans, run).makespan_s
 
 
-def _promising(it: Setting, plans: Plans, uniform_s: float) -> Plans:
+def promising(it: Setting, plans: Plans, uniform_s: float) -> Plans:
     """Return the plans that would be fastest if all fitted, nothing being run again in them."""
     seconds = np.asarray(it.evaluate(plans).iteration_s)
     order = np.argsort(seconds, kind="stable")

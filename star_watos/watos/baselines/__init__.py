@@ -1,6 +1,6 @@
 """Other ways to train on a wafer, or on GPUs worth as much, each as strong as its rules allow."""
 
-from star_watos.watos.baselines.megatron import megatron_gpu, megatron_plans, megatron_wafer
+from star_watos.watos.baselines.megatron import megatron_gpu, megatron_plans, worth
 from star_watos.watos.baselines.row_major import RowMajor
 from star_watos.watos.baselines.streaming import Streamed, weight_streaming
 
@@ -9,6 +9,6 @@ __all__ = [
     "Streamed",
     "megatron_gpu",
     "megatron_plans",
-    "megatron_wafer",
     "weight_streaming",
+    "worth",
 ]

@@ -1,8 +1,9 @@
 """Megatron-LM's plans on a wafer, and on GPUs that are worth as much."""
 
+from collections.abc import Sequence
+
 from star_watos.cost import Overflow
 from star_watos.spec import load
-from star_watos.watos.baselines.row_major import RowMajor
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.legal import Choices, Rectangle, cluster_plans, plans_of_rectangles, shares
 from star_watos.watos.plans import Plans, Recompute
@@ -31,16 +32,10 @@ def megatron_plans(
     return plans_of_rectangles(model, groups, training.global_batch, choices, wafers)
 
 
-def megatron_wafer(
-    wafer: Wafer, model: Model, training: Training, choices: Choices, wafers: int = 1
-) -> Simulation | Overflow:
-    """Return the fastest of Megatron-LM's plans on wafers, or by how much none fits."""
-    plans = megatron_plans(wafer, model, training, choices, wafers)
-    return fastest(wafer, RowMajor(wafer, None, wafers), model, training, plans)
-
-
-def worth(wafer: Wafer, wafers: int = 1) -> Cluster:
+def worth(wafer: Wafer, wafers: int = 1, overrides: Sequence[str] = ()) -> Cluster:
     """Return eight GPUs for each wafer, which have its FLOP/s and DRAM between them.
+
+    `overrides` are of the cluster's template.
 
     >>> wafer = load(Wafer, "watos_config3", "configs/wafers")
     >>> round(worth(wafer).gpu.peak_flops_per_s.value * 8 / wafer.peak_flops_per_s, 9)
@@ -56,7 +51,7 @@ def worth(wafer: Wafer, wafers: int = 1) -> Cluster:
         "gpu.memory.value": memory,
         "flash.scale.value": base.flash.scale.value * peak / known,
     }
-    texts = [f"{key}={value}" for key, value in changes.items()]
+    texts = [*(f"{key}={value}" for key, value in changes.items()), *overrides]
     return load(Cluster, "blackwell_8", "configs/clusters", texts)
 
 

@@ -11,7 +11,7 @@ work, weights in and gradients out:
 for what enters a mesh at a corner leaves it over two links, and travels along trees from there.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class Streamed:
     iteration_s: Column
     memory_bytes: Column
     """On each die: activations, two layers' weights, one layer's gradients."""
-    recompute_share: Column
-    """Of the iteration."""
+    recomputed_share: Column
+    """Of the activations that a pass leaves, in bytes, what is made again instead of kept."""
     model_flops: Column
     """Of the iteration, as every plan's."""
 
@@ -86,7 +86,8 @@ def every_way(wafer: Wafer, model: Model, training: Training, wafers: int) -> St
     seconds = passes * (model.n_layers * (forward + backward) + ends) + come
     held = (2 * WEIGHT_BYTES + gradient_bytes) * one / plans.tp
     kept = n * model.n_layers * layer.saved_bytes
-    again = passes * n * model.n_layers * layer.recompute.time_s
+    plain = replace(plans, recompute=np.full_like(plans.recompute, Recompute.NONE))
+    whole = layer_columns(Dies(wafer), model, training, plain).saved_bytes
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops * model.n_layers + layer.head.ops
     return Streamed(
         plans=plans,
@@ -94,7 +95,7 @@ def every_way(wafer: Wafer, model: Model, training: Training, wafers: int) -> St
         passes=passes,
         iteration_s=seconds,
         memory_bytes=held + kept + np.maximum(layer.working_bytes, layer.head_bytes),
-        recompute_share=again / seconds,
+        recomputed_share=1.0 - layer.saved_bytes / whole,
         model_flops=needed * plans.tp / plans.microbatch * training.global_batch,
     )
 
