@@ -10,13 +10,25 @@ import pytest
 from star_watos.cli.watos import app as watos
 from star_watos.cost import Overflow
 from star_watos.watos import Training, load_hardware, simulate
-from star_watos.watos.balance import Operator, Options, Stage, balance, balanced, park
+from star_watos.watos.balance import (
+    EVERYTHING,
+    Operator,
+    Options,
+    Part,
+    Stage,
+    balance,
+    balanced,
+    park,
+)
 from star_watos.watos.balance.layer import operators_of, stages_of
+from star_watos.watos.balance.pipeline import Pipeline
+from star_watos.watos.balance.refine import refined
 from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.iteration import evaluate
 from star_watos.watos.memory import memory_bytes
+from star_watos.watos.placed import Placed
 from star_watos.watos.plans import Recompute, plans_of
-from star_watos.watos.simulate import candidates
+from star_watos.watos.simulate import Setting, candidates
 from star_watos.watos.stages import every_stage, stage_params
 
 
@@ -104,6 +116,43 @@ def test_nothing_is_worse_than_one_policy_for_all_stages():
         assert seconds[0] <= seconds[1] <= uniform
         gained += seconds[0] < uniform
     assert gained > 100
+
+
+def test_without_a_choice_of_its_own_every_stage_runs_the_same_again():
+    """On random cases: the best one set of operators, each stage for itself or all together."""
+    rng, tried = np.random.default_rng(3), 0
+    for _ in range(200):
+        n = int(rng.integers(2, 8))
+        operators, stages = random_case(rng, n, int(rng.integers(1, 5)))
+        tables = np.array([every_set(operators, stage) for stage in stages])
+        over = tables[:, 1] - np.array([[stage.room_bytes] for stage in stages])
+        slowest = tables[:, 0].max(axis=0)
+        for pools, fits in ((np.arange(n), over.max(axis=0) <= 0), (None, over.sum(axis=0) <= 0)):
+            options = Options.of(operators)
+            found = balanced(stages, options, line(n), pools, uniform=True)
+            assert isinstance(found, Overflow) == (not fits.any())
+            if fits.any():
+                assert found.slowest_s == pytest.approx(slowest[fits].min())
+                assert len(set(found.option.tolist())) == 1
+                tried += 1
+    assert tried > 100
+
+
+def test_pools_keep_to_themselves():
+    """Stages of two wafers: nobody keeps anything for the other wafer."""
+    rng, parked = np.random.default_rng(4), 0.0
+    for _ in range(100):
+        n = 2 * int(rng.integers(2, 5))
+        operators, stages = random_case(rng, n, 3)
+        pools = np.arange(n) // (n // 2)
+        found = balanced(stages, Options.of(operators), line(n), pools)
+        if not isinstance(found, Overflow):
+            across = pools[:, None] != pools
+            assert found.parked_bytes[across].sum() == 0
+            parked += found.parked_bytes.sum()
+            together = balanced(stages, Options.of(operators), line(n))
+            assert together.slowest_s <= found.slowest_s
+    assert parked > 0
 
 
 def test_what_is_held_fits_and_what_is_sent_is_kept():
@@ -217,6 +266,40 @@ def test_a_wafer_whose_stages_share_memory_is_faster(gpt3):
     room = np.array([stage.room_bytes for stage in scheduled.stages])
     assert (scheduled.memory_bytes <= room * (1 + 1e-9)).all()
     assert best.remote_s < scheduled.balance.slowest_s
+
+
+def test_a_stage_that_runs_much_again_gives_a_layer_away():
+    """DeepSeek-V3 on four wafers, 61 layers on 12 stages: five or six each is not the best."""
+    training = Training(model="deepseek_v3", precision="fp16")
+    model, wafer = training.load(), load_hardware("watos_config3")
+    setting = Setting(wafer, Placed(wafer, None, 4), model, training)
+    plans = plans_of(1, tp_rows=2, pp=12, dp=8, ep=8, sp=1, zero=1)
+    pipeline = Pipeline.of(setting, plans, EVERYTHING)
+    start = pipeline.scheduled()
+    found = refined(pipeline, start)
+    assert found.balance.slowest_s <= start.balance.slowest_s
+    assert found.layers.sum() == start.layers.sum() == model.n_layers
+    assert sorted(found.balance.time_s)[::-1] <= sorted(start.balance.time_s)[::-1]
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_leaving_a_part_out_is_never_faster(gpt3, part):
+    plans = all_plans(gpt3)
+    whole = balance(gpt3, plans)
+    less = balance(gpt3, plans, frozenset({part}))
+    seconds = [
+        found.uniform_s if found.best is None else found.best.iteration_s for found in (whole, less)
+    ]
+    assert seconds[0] <= seconds[1] * (1 + 1e-12)
+
+
+def test_parts_are_named(run):
+    code, _, err = run(watos, "simulate", "--without", "placement")
+    assert code == 2
+    assert err.startswith("--without  leaves out a part of --balance")
+    code, _, err = run(watos, "simulate", "--balance", "--without", "placemnt")
+    assert code == 2
+    assert "did you mean placement" in err
 
 
 def test_the_command_prints_both(run):

@@ -52,7 +52,17 @@ def _strategies(models: list[dict[str, Any]]) -> Table:
             cells = (_cell(model[key][strategy], style) for strategy in STRATEGIES)
             table.add_row(name, title, *cells)
             name = ""
+        table.add_row("", "WATOS is faster by", *_ratios(model["ratios"]))
     return table
+
+
+def _ratios(ratios: dict[str, Any]) -> list[str]:
+    """Return the throughput over each strategy's, the paper's beside it where it is known."""
+    cells = [""]
+    for found in ratios.values():
+        paper = "" if found["paper"] is None else f" (paper {found['paper']:g})"
+        cells.append(_cell(found["ours"], "{:.2f}x") + paper)
+    return cells
 
 
 def _cell(value: float | None, style: str) -> str:

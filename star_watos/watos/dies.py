@@ -1,4 +1,4 @@
-"""A wafer as a machine, or several: dies in a mesh, TP rectangles on a snake."""
+"""A wafer as a machine, or several: dies in a mesh, TP rectangles on a snake, replicas together."""
 
 from dataclasses import dataclass, replace
 
@@ -23,13 +23,11 @@ class Dies:
     dies: int | None = None
     """How many of them take part; all if not said."""
     wafers: int = 1
-    apart: bool = False
-    """Whether each pipeline stands by itself; otherwise the replicas of a stage stand together."""
 
     def layout(self, plans: Plans) -> Layout:
         """Return where the dies of one plan stand on one wafer."""
         here, grid = self.on_one(plans), self.wafer.grid
-        slots = slots_of(int(here.pp[0]), int(here.replicas[0]), apart=self.apart)
+        slots = slots_of(int(here.pp[0]), int(here.replicas[0]))
         shape = (int(here.tp_rows[0]), int(here.tp_cols[0]))
         return Layout(Mesh(grid.rows, grid.cols), on_snake(grid, shape, slots))
 
@@ -156,7 +154,7 @@ class Dies:
         return self._between(plans).pass_on_s(n_bytes)
 
     def _between(self, plans: Plans) -> Rectangles:
-        return Rectangles(self.wafer, self.on_one(plans), self.apart)
+        return Rectangles(self.wafer, self.on_one(plans))
 
     @property
     def _link_energy_j_per_byte(self) -> float:

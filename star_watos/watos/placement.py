@@ -1,4 +1,4 @@
-"""Where TP rectangles stand on the grid: on a snake."""
+"""Where TP rectangles stand on the grid: on a snake, or row by row."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +8,10 @@ from star_watos.watos.wafer import Grid
 Nodes = NDArray[np.intp]
 
 
-def on_snake(grid: Grid, tp_shape: tuple[int, int], slots: Nodes) -> Nodes:
+def on_snake(grid: Grid, tp_shape: tuple[int, int], slots: Nodes, *, turns: bool = True) -> Nodes:
     """Return the dies of the rectangles at `slots` of the snake, row by row: [..., tp].
+
+    Without `turns` all rows go the same way.
 
     >>> on_snake(Grid(rows=4, cols=6), (2, 2), np.arange(4)).tolist()
     [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11], [16, 17, 22, 23]]
@@ -17,7 +19,7 @@ def on_snake(grid: Grid, tp_shape: tuple[int, int], slots: Nodes) -> Nodes:
     rows, cols = tp_shape
     per_row = grid.cols // cols
     row, step = np.divmod(slots, per_row)
-    place = np.where(row % 2 == 0, step, per_row - 1 - step)
+    place = np.where(turns & (row % 2 == 1), per_row - 1 - step, step)
     first = row * rows * grid.cols + place * cols
     inside = (np.arange(rows)[:, None] * grid.cols + np.arange(cols)).ravel()
     dies: Nodes = first[..., None] + inside

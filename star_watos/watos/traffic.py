@@ -1,9 +1,8 @@
 """What pipeline and replicas send over the mesh between TP rectangles.
 
-Rectangles stand on a snake through the grid: the replicas of a stage side by side and stages in
-order, or pipelines apart, one after the other. All dies of a rectangle send at once to their
-counterparts, so a transfer to a rectangle h hops away shares each link with h - 1 others: the
-distance counts once for latency and once for bandwidth.
+Rectangles stand on a snake through the grid, the replicas of a stage side by side, stages in order.
+All dies of a rectangle send at once to their counterparts, so a transfer to a rectangle h hops away
+shares each link with h - 1 others: the distance counts once for latency and once for bandwidth.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.fabric import Links, Taken, all_reduce, reduce_scatter
-from star_watos.watos.plans import Ints, Plans
+from star_watos.watos.plans import Plans
 from star_watos.watos.wafer import Wafer
 
 
@@ -23,8 +22,6 @@ class Rectangles:
 
     wafer: Wafer
     plans: Plans
-    apart: bool = False
-    """Whether each pipeline stands by itself."""
 
     @property
     def slot_hops(self) -> Column:
@@ -39,24 +36,12 @@ class Rectangles:
         hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
         return hops.astype(np.float64)
 
-    @property
-    def _stage_hops(self) -> Column:
-        """Hops to the next stage."""
-        between: Ints | int = 1 if self.apart else self.plans.replicas
-        return between * self.slot_hops
-
-    @property
-    def _replica_hops(self) -> Column:
-        """Hops to the next replica."""
-        between: Ints | int = self.plans.pp if self.apart else 1
-        return between * self.slot_hops
-
     def send_s(self, n_bytes: Column) -> Column:
-        """Seconds to hand one microbatch's activations to the next stage.
+        """Seconds to hand one microbatch's activations to the next stage, dp cp rectangles away.
 
-        hops (latency + bytes / link bandwidth), the sends of what lies between sharing the links.
+        hops (latency + bytes / link bandwidth), the sends of the replicas sharing the links.
         """
-        return self._passed(self._stage_hops, n_bytes)
+        return self._passed(self.plans.replicas * self.slot_hops, n_bytes)
 
     def _passed(self, hops: Column, n_bytes: Column) -> Column:
         d2d = self.wafer.d2d
@@ -67,7 +52,7 @@ class Rectangles:
         """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
         plans = self.plans
         sends = 2 * (plans.pp - 1) * plans.tp * plans.replicas
-        moved: Column = sends * n_bytes * self._stage_hops
+        moved: Column = sends * n_bytes * plans.replicas * self.slot_hops
         return moved
 
     def replicas_all_reduce_s(self, n_bytes: Column) -> Column:
@@ -92,7 +77,7 @@ class Rectangles:
         Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h
         times the latency.
         """
-        hops, d2d = self._replica_hops, self.wafer.d2d
+        hops, d2d = self.slot_hops, self.wafer.d2d
         links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
         return collective(1, self.plans.replicas, n_bytes * hops, links)
 
@@ -101,11 +86,11 @@ class Rectangles:
 
         The link in the middle carries (n / 2)² S / n = n S / 4, shared by h rectangles' dies.
         """
-        ep, d2d, hops = self.plans.ep, self.wafer.d2d, self._replica_hops
+        ep, d2d, hops = self.plans.ep, self.wafer.d2d, self.slot_hops
         middle = np.where(ep > 1, ep * n_bytes / 4, 0.0)
         seconds: Column = hops * (middle / d2d.link_bytes_per_s + (ep - 1) * d2d.latency_s)
         return seconds
 
     def pass_on_s(self, n_bytes: Column) -> Column:
         """Seconds to the next rectangle of a folded ring, two slots away."""
-        return self._passed(2 * self._replica_hops, n_bytes)
+        return self._passed(2 * self.slot_hops, n_bytes)

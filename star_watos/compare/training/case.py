@@ -10,6 +10,7 @@ from star_watos.watos import Choices, Dies, Plans, Recompute, Training, Wafer, p
 from star_watos.watos.balance import Balanced, Part, best_balanced, played_s, promising
 from star_watos.watos.baselines import RowMajor, megatron_plans
 from star_watos.watos.baselines.megatron import POLICIES
+from star_watos.watos.placed import Order, Placed
 from star_watos.watos.simulate import Setting, Simulation, fastest
 from star_watos.workload import Model
 
@@ -96,7 +97,7 @@ class Case:
 
     @cached_property
     def central(self) -> list[Simulation]:
-        """The fastest plan with replicas together, and with pipelines apart, where any fits."""
+        """The fastest plan of each order of TP groups in which any fits."""
         it = (self.model, self.training, self.plans)
         found = [fastest(self.wafer, machine, *it) for machine in self._machines]
         return [each for each in found if not isinstance(each, Overflow)]
@@ -119,7 +120,8 @@ class Case:
 
     @property
     def _machines(self) -> list[Dies]:
-        return [Dies(self.wafer, None, self.wafers, apart=apart) for apart in (False, True)]
+        it = (self.wafer, None, self.wafers)
+        return [Dies(*it), *(Placed(*it, order) for order in Order)]
 
     def _setting(self, machine: Dies) -> Setting:
         return Setting(self.wafer, machine, self.model, self.training)
@@ -139,12 +141,29 @@ class Case:
                 best = Best(found.iteration_s, setting, found)
         return best
 
+    @property
+    def gain(self) -> float | None:
+        """Throughput over Megatron-LM's on the wafers; None where one of them does not fit."""
+        best = self.without(frozenset())
+        if best is None or not self._megatron_played:
+            return None
+        return self._megatron_played[0].iteration_s / best.iteration_s
+
     def _uniform(self, parts: frozenset[str]) -> Best | None:
-        """Return the fastest plan of one policy, by events; Megatron-LM's is one of them."""
-        known = [] if isinstance(self.megatron, Overflow) else [self.megatron]
-        every = [*known, *([] if CENTRAL in parts else self.central)]
-        found = [Best(played_s(simulation), simulation, None) for simulation in every]
+        """Return the fastest plan of one policy; Megatron-LM's is one of them."""
+        found = self._megatron_played if CENTRAL in parts else self._played
         return min(found, key=lambda best: best.iteration_s, default=None)
+
+    @cached_property
+    def _megatron_played(self) -> list[Best]:
+        """Megatron-LM's plan by events, if there is one."""
+        it = self.megatron
+        return [] if isinstance(it, Overflow) else [Best(played_s(it), it, None)]
+
+    @cached_property
+    def _played(self) -> list[Best]:
+        """The fastest plan of each order by events, and Megatron-LM's."""
+        return [*self._megatron_played, *(Best(played_s(it), it, None) for it in self.central)]
 
     def _searched(self, parts: frozenset[str]) -> list[tuple[Setting, Plans]]:
         """Return machines and the plans on them that are balanced."""

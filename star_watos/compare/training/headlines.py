@@ -85,7 +85,7 @@ def _ratio(row: Row, reading: Reading) -> float | None:
             return _over(row, found if isinstance(found, Overflow) else of_simulation(found))
         case "global_batch":
             training = case.training.model_copy(update={"global_batch": int(reading.value)})
-            return replace(row, case=replace(case, training=training)).ratio("megatron_wafer")
+            return replace(case, training=training).gain
         case "off_wafer":
             return _over(row, row.streamed(_fed(case, reading.value)))
         case key:

@@ -9,9 +9,10 @@ from star_watos.compare.training.case import Best, Case
 from star_watos.cost import number
 from star_watos.watos import Dies, Recompute, Simulation
 from star_watos.watos.balance import Balanced
-from star_watos.watos.baselines import RowMajor, Streamed
+from star_watos.watos.baselines import Streamed
 from star_watos.watos.document import plan_row, stage_rows
 from star_watos.watos.event import played
+from star_watos.watos.placed import Placed
 from star_watos.watos.simulate import Setting
 
 
@@ -57,11 +58,9 @@ def of_simulation(it: Simulation) -> Trained:
 
 def _order(machine: object) -> dict[str, str]:
     """Return in which order groups stand on a wafer."""
-    if not isinstance(machine, Dies):
-        return {}
-    if isinstance(machine, RowMajor):
-        return {"order": "rows, pipelines apart"}
-    return {"order": "snake, pipelines apart" if machine.apart else "snake, replicas together"}
+    if isinstance(machine, Placed):
+        return {"order": machine.order.value}
+    return {"order": "snake, replicas together"} if isinstance(machine, Dies) else {}
 
 
 def _tokens(it: Setting) -> float:

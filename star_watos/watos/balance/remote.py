@@ -9,6 +9,7 @@ from star_watos.watos.balance.pipeline import Pipeline, Scheduled
 from star_watos.watos.balance.place import Ground, placed
 from star_watos.watos.dies import Dies
 from star_watos.watos.layout import Layout
+from star_watos.watos.placed import Placed
 from star_watos.watos.placement import on_snake
 
 
@@ -46,7 +47,7 @@ def moved(pipeline: Pipeline, scheduled: Scheduled) -> tuple[Layout, float]:
     machine, plans, snake = pipeline.setting.machine, pipeline.plans, pipeline.layout
     replicas = int(plans.replicas[0])
     assert isinstance(machine, Dies)  # noqa: S101 (only wafers are balanced)
-    if machine.wafers > 1 or (machine.apart and replicas > 1):
+    if machine.wafers > 1 or (isinstance(machine, Placed) and replicas > 1):
         return snake, 1.0
     passed = np.eye(pipeline.pp, k=1) * number(pipeline.result.layer.boundary_bytes)
     away = scheduled.away_bytes

@@ -80,7 +80,7 @@ def balanced(
 
     `hops` are those between stages. Stages of the same of `pools` keep things for each other; all
     do if it is left out. If `uniform` all stages run the same operators again. Times are tried by
-    halving: what fits at one, fits at all above it. Stages then run again no more than they must.
+    halving: what fits at one, fits at all above it. Stages then run again as little as fits.
     """
     time_s, held = stage_tables(stages, options)
     room = np.array([s.room_bytes for s in stages])
@@ -100,7 +100,7 @@ def balanced(
         fits = _excess(_smallest(held, time_s <= tried[middle]), room, shared).max() <= 0
         low, high = (low, middle) if fits else (middle + 1, high)
     apart: Values = np.where(shared[:, None] == shared, hops, NEVER)
-    return _settled(time_s, held, room, apart, float(tried[low]))
+    return _settled(time_s, held, room, apart, shared, float(tried[low]))
 
 
 def _same_for_all(
@@ -128,17 +128,36 @@ def _excess(least: Values, room: Values, pools: Pools) -> Values:
     return np.bincount(pools, least - room).astype(np.float64)
 
 
-def _settled(time_s: Values, held: Values, room: Values, hops: Values, slowest_s: float) -> Balance:
-    """Return the options at a time: a stage that has others keep some holds as little as it can.
+def _settled(
+    time_s: Values, held: Values, room: Values, hops: Values, pools: Pools, slowest_s: float
+) -> Balance:
+    """Return the options at a time of the slowest: as little is run again as all rooms allow.
 
-    The rest hold what fits beside what they keep for others, running again as little as that takes.
+    What a stage then holds beyond its room is kept by the nearest that have some left.
     """
-    allowed = time_s <= slowest_s
-    smallest = np.where(allowed, held, np.inf)
-    least = smallest.min(axis=1)
-    sent = np.maximum(least - room, 0.0)
-    parked = park(sent, np.maximum(room - least, 0.0), hops)
-    fits = allowed & (held <= (room - parked.sum(axis=0))[:, None] * (1 + ROUNDED))
-    fastest = np.where(fits, time_s, np.inf).argmin(axis=1)
-    option = np.where(sent > 0, smallest.argmin(axis=1), fastest)
-    return Balance(slowest_s, time_s[np.arange(len(room)), option], option, parked)
+    stage = np.arange(len(room))
+    option = _least_again(time_s, np.where(time_s <= slowest_s, held, np.inf), room, pools)
+    over = held[stage, option] - room
+    over[np.abs(over) <= ROUNDED * np.abs(room)] = 0.0
+    parked = park(np.maximum(over, 0.0), np.maximum(-over, 0.0), hops)
+    return Balance(slowest_s, time_s[stage, option], option, parked)
+
+
+def _least_again(time_s: Values, held: Values, room: Values, pools: Pools) -> NDArray[np.intp]:
+    """Return the options from the smallest on, those first that save most time for their bytes.
+
+    What an option holds must leave its pool within its rooms.
+    """
+    stage = np.arange(len(room))
+    option: NDArray[np.intp] = held.argmin(axis=1)
+    left = -_excess(held[stage, option], room, pools)
+    while True:
+        more = held - held[stage, option][:, None]
+        saved = time_s[stage, option][:, None] - time_s
+        better = (saved > 0) & (more <= left[pools][:, None])
+        if not better.any():
+            return option
+        worth = np.where(better, saved / np.maximum(more, 1e-9), -np.inf)
+        row, column = np.unravel_index(worth.argmax(), worth.shape)
+        option[row] = column
+        left[pools[row]] -= more[row, column]
