@@ -8,6 +8,7 @@ from star_watos.cost import Column, Cost
 from star_watos.fabric import Links, all_reduce
 from star_watos.watos import operator, traffic
 from star_watos.watos.plans import Plans
+from star_watos.watos.silicon import static_power_w
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Op
 
@@ -32,24 +33,23 @@ class Dies:
 
     @property
     def memory_bytes(self) -> float:
-        """DRAM of one die."""
-        return self.wafer.dram.capacity_bytes
+        """DRAM of one die, or its SRAM."""
+        return self.wafer.memory_capacity_bytes
 
     @property
     def memory_bytes_per_s(self) -> float:
-        """DRAM bandwidth of one die."""
-        return self.wafer.dram.bandwidth_bytes_per_s
+        """Bandwidth of that memory."""
+        return self.wafer.memory_bytes_per_s
 
     @property
     def memory_energy_j_per_byte(self) -> float:
-        """Energy of a byte of DRAM."""
-        return self.wafer.technology.dram_energy_j_per_byte.value
+        """Energy of a byte of that memory."""
+        return self.wafer.memory_energy_j_per_byte
 
     @property
     def static_power_w(self) -> float:
         """Leakage of all dies."""
-        macs = self.wafer.n_dies * self.wafer.die.cores.size * self.wafer.die.core.n_macs
-        return macs * self.wafer.technology.mac_static_power_w.value
+        return static_power_w(self.wafer)
 
     def forward(self, op: Op, saved_bytes: Column) -> Cost:
         """Cost of the forward pass."""

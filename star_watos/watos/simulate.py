@@ -57,7 +57,7 @@ def metrics(machine: Machine, training: Training, result: Iterations) -> dict[st
 def wafer_metrics(wafer: Wafer) -> dict[str, float]:
     """Return the figures that depend on the wafer alone."""
     return {
-        "memory_capacity_bytes": wafer.dram.capacity_bytes,
+        "memory_capacity_bytes": wafer.memory_capacity_bytes,
         "area_mm2": sum(area_mm2(wafer).values()),
         "wafer_cost_usd": cost_usd(wafer),
         "yield": die_yield(wafer),
