@@ -12,7 +12,7 @@ from star_watos.watos.iteration import Iterations, evaluate, total
 from star_watos.watos.legal import Choices
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Plans, Recompute, Schedule
-from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yield
+from star_watos.watos.silicon import area_mm2, cost_usd, die_yield, overflows
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
@@ -65,9 +65,8 @@ def wafer_metrics(wafer: Wafer) -> dict[str, float]:
 
 
 def wafer_overflow(wafer: Wafer) -> Overflow | None:
-    """Return what of the wafer itself does not fit, the worse of edges and area, if anything."""
-    found = [o for o in (wafer.edge_overflow(), area_overflow(wafer)) if o]
-    return max(found, key=lambda o: o.excess, default=None)
+    """Return what of the wafer itself does not fit, the worst, if anything: see `overflows`."""
+    return max(overflows(wafer), key=lambda o: o.excess, default=None)
 
 
 def simulate(
