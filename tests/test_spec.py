@@ -423,6 +423,7 @@ SHIPPED = {
     "configs/wafers": Wafer,
     "configs/sparsity": Sparsity,
     "configs/technologies/28nm": CoreTechnology,
+    "configs/technologies/5nm": WaferTechnology,
     "configs/technologies/7nm": WaferTechnology,
     "configs/technologies/arithmetic": Arithmetic,
     "configs/technologies/stillmaker": ScalingTable,

@@ -68,11 +68,16 @@ def _figures(report: dict[str, Any], plan: dict[str, Any]) -> dict[str, str]:
         "per die": show(metrics["flops_per_s_per_die"], "FLOP/s"),
         "MFU / HFU": f"{metrics['mfu']:.1%} / {metrics['hfu']:.1%}",
         "memory, fullest die": f"{show(used, 'B')} of {show(capacity, 'B')}",
-        "DRAM in use, whole machine": f"{metrics['dram_utilization']:.1%}",
+        f"{_memory(report)} in use, whole machine": f"{metrics['dram_utilization']:.1%}",
         "energy": f"{metrics['energy_per_token_j']:.4g} J a token",
         "power": _power(metrics),
     }
     return figures | (_silicon(report) if report["area_mm2"] else {})
+
+
+def _memory(report: dict[str, Any]) -> str:
+    """Return what holds weights and activations: a wafer without DRAM has SRAM only."""
+    return "DRAM" if report["wafer"].get("dram", True) else "SRAM"
 
 
 def _power(metrics: dict[str, Any]) -> str:
@@ -85,13 +90,17 @@ def _power(metrics: dict[str, Any]) -> str:
     return f"{show(power, 'W')} of {show(limit, 'W')}"
 
 
+def _edge(edges: dict[str, dict[str, float]]) -> str:
+    fullest = min(edges.values(), key=lambda edge: edge["left_mm"])
+    return f"{fullest['left_mm']:.1f} of {fullest['length_mm']:.1f} mm left"
+
+
 def _silicon(report: dict[str, Any]) -> dict[str, str]:
-    metrics, edges = report["metrics"], report["geometry"]["edges"].values()
-    good, left = metrics["good_wafer_cost_usd"], min(edge["left_mm"] for edge in edges)
+    metrics, good = report["metrics"], report["metrics"]["good_wafer_cost_usd"]
     return {
         "power, all at full rate": show(metrics["power_at_peak_w"], "W"),
         "area": f"{metrics['area_mm2']:,.0f} mm2",
-        "fullest edge of a die": f"{left:.1f} mm left",
+        "fullest edge of a die": _edge(report["geometry"]["edges"]),
         "price of dies and DRAM": f"{metrics['wafer_cost_usd']:,.0f} USD",
         "die yield": f"{metrics['yield']:.1%}",
         "wafer yield": f"{metrics['wafer_yield']:.1%}",
