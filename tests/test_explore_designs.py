@@ -182,6 +182,7 @@ def test_a_space_is_tried_before_the_search(wafers):
 def test_nothing_feasible_names_the_nearest_miss(wafers, tmp_path):
     options = ["constraints.power_w.max=10", "search.trials=40", "search.sampler=random"]
     options += ["space.hardware.d2d.bandwidth={choices: [4 TB/s]}"]
+    options += ["space.hardware.dram.stacks_per_die={choices: [1]}"]
     sweep, folder = load_sweep(WaferExploration, str(wafers), options)
     result = explore(sweep, WaferProblem(sweep, folder), tmp_path / "none")
     assert result.exit_code == 4
