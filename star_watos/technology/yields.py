@@ -49,7 +49,7 @@ def repaired_yield(
     >>> round(repaired_yield(640.0, 0.001, 2.0, 0, 0.9), 4)
     0.5739
     >>> round(repaired_yield(640.0, 0.001, 2.0, 1, 0.9), 4)  # + 0.5739 x 2 x 0.64 / 2.64 x 0.9
-    0.8243
+    0.8244
     """
     mean = area_mm2 * defects_per_mm2
     none = float(negative_binomial_yield(area_mm2, defects_per_mm2, cluster))
