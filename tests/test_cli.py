@@ -463,8 +463,8 @@ def test_text_in_a_space_stays_text(run):
         (watos, "--set usable_area=1", "does not fit: dies and DRAM on the wafer needs "),
         (
             watos,
-            "--set usable_height=189",
-            "does not fit: height of 7 dies needs 189.3 mm, ",
+            "--set usable_height=185",
+            "does not fit: height of 7 dies needs 185.1 mm, ",
         ),
         (
             watos,
