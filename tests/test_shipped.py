@@ -127,6 +127,7 @@ def test_published_figures_stay_as_close_as_they_were():
         ("wsc_llm_case3", "FLOP rate of the wafer"): 0.5,
         ("wsc_llm_case3", "area of a die"): 4,
         ("temp_6x8", "FLOP rate of the wafer"): 0.5,
+        ("temp_6x8", "power of compute at full rate"): 20,
         ("cerebras_wse2", "FLOP rate of the wafer"): 0.5,
         ("cerebras_wse2", "SRAM of the wafer"): 2.1,
         ("cerebras_wse2", "SRAM of a core, area"): 5,

@@ -15,6 +15,7 @@ from star_watos.cli.watos import app as watos
 from star_watos.cost import Overflow
 from star_watos.report.wafer import print_wafer
 from star_watos.spec import load, names
+from star_watos.technology.wafer import WaferTechnology
 from star_watos.technology.yields import at_least, negative_binomial_yield, repaired_yield
 from star_watos.watos import Training, Wafer, document, simulate, wafer_overflow
 from star_watos.watos.silicon import (
@@ -79,6 +80,17 @@ def test_every_limit_is_named_with_what_is_over(name):
         assert over.name.startswith(starts), key
         assert over.need == pytest.approx(need)
         assert over.excess == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(("small", "large"), [("5nm", "7nm"), ("5nm_wse", "7nm_wse")])
+def test_five_nanometres_from_seven(small, large):
+    """TSMC, N5 against N7: 0.7 times the energy, 1.8 times the density; the table has 4 digits."""
+    new, old = (load(WaferTechnology, name, "configs/technologies") for name in (small, large))
+    for name in ("mac_energy_j", "sram_energy_j_per_byte"):
+        assert getattr(new, name).value == pytest.approx(0.7 * getattr(old, name).value)
+    assert new.mac_area_mm2.value == pytest.approx(old.mac_area_mm2.value / 1.8, rel=1e-3)
+    per_mb = 8e6 / 2**20 / 27.25
+    assert new.sram_area_mm2_per_mb.value == pytest.approx(per_mb, rel=1e-3)
 
 
 # Geometry.

@@ -33,6 +33,7 @@ def _derived(wafer: Wafer) -> dict[str, float]:
     noc = die.core.noc_bandwidth_bytes_per_s or 0.0
     off_wafer = wafer.off_wafer.bandwidth_bytes_per_s if wafer.off_wafer else 0.0
     on_dies = sum(power.values()) - power["off_wafer"] - power["dram"]
+    compute = power["macs"] + power["sram"] + power["static"]
     return {
         "FLOP rate of a die": die.peak_flops_per_s / 1e12,
         "FLOP rate of the wafer": wafer.peak_flops_per_s / 1e12,
@@ -48,6 +49,7 @@ def _derived(wafer: Wafer) -> dict[str, float]:
         "off the wafer, both ways": 2 * off_wafer / 1e12,
         "power at full rate": sum(power.values()) / 1e3,
         "power at full rate, as WSE-2's": sum(power.values()) / 1e3,
+        "power of compute at full rate": compute / 1e3,
         "power of a die": on_dies / n_dies,
         "power of a core": 1e3 * on_dies / n_cores,
         "area of a die": die_area_mm2(wafer),
