@@ -44,6 +44,8 @@ JOULES_PER_BYTE = {
     **_scaled("J", _SMALL, "/B"),
     **{f"{p}J/bit": 8 * factor for p, factor in _SMALL.items()},
 }
+MILLIMETRES = {"mm": Fraction(1), "um": _SMALL["m"], "cm": Fraction(10)}
+BYTES_PER_S_PER_MM = {"GB/s/mm": _DECIMAL["G"], "TB/s/mm": _DECIMAL["T"]}
 SQUARE_MILLIMETRES = {"mm2": Fraction(1), "um2": _SMALL["u"]}
 MM2_PER_BYTES_PER_S = {"mm2/(TB/s)": _SMALL["p"], "mm2/(GB/s)": _SMALL["n"]}
 USD_PER_BYTE = {"USD/GB": _SMALL["n"], "USD/GiB": 1 / _BINARY["Gi"]}
@@ -143,6 +145,10 @@ Seconds = Annotated[float, _quantity_type(SECONDS, "0 s", "1000000 s")]
 Watts = Annotated[float, _quantity_type(WATTS, "0 W", "1 GW")]
 Joules = Annotated[float, _quantity_type(JOULES, "0 J", "1 J")]
 JoulesPerByte = Annotated[float, _quantity_type(JOULES_PER_BYTE, "0 pJ/B", "1000 mJ/B")]
+Millimetres = Annotated[float, _quantity_type(MILLIMETRES, "0 mm", "10000 mm")]
+BytesPerSPerMm = Annotated[
+    float, _quantity_type(BYTES_PER_S_PER_MM, "0 GB/s/mm", "1000000 TB/s/mm")
+]
 SquareMillimetres = Annotated[float, _quantity_type(SQUARE_MILLIMETRES, "0 mm2", "1000000 mm2")]
 Mm2PerBytesPerS = Annotated[
     float, _quantity_type(MM2_PER_BYTES_PER_S, "0 mm2/(TB/s)", "1000000 mm2/(TB/s)")
@@ -155,6 +161,12 @@ Count = Annotated[
     BeforeValidator(_whole, json_schema_input_type=int),
     Field(ge=1, le=10**9),
 ]
+Whole = Annotated[
+    int,
+    BeforeValidator(_whole, json_schema_input_type=int),
+    Field(ge=0, le=10**9),
+]
+"""A count that may be 0."""
 Tokens = Annotated[
     int,
     BeforeValidator(_tokens, json_schema_input_type=str | int),
@@ -172,6 +184,7 @@ def tokens(text: str) -> int:
     return _tokens(text)
 
 
+_NO_PREFIX = ("mm2", "mm", "dies")
 _STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 _SMALL_STEPS = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
@@ -182,13 +195,14 @@ def show(value: float, unit: str, digits: int = 4) -> str:
     >>> show(0.02273, "s"), show(24.4e12, "OP/s"), show(0, "B"), show(999.99, "B")
     ('22.73 ms', '24.4 TOP/s', '0 B', '1 kB')
 
-    Squares have no prefix: a kmm2 would be read as a square of kilo-millimetres.
+    Squares and millimetres have no prefix: a kmm2 would be read as a square of kilo-millimetres.
+    Nor have counts.
 
-    >>> show(40_000, "mm2"), show(5.6841, "mm2")
-    ('40,000 mm2', '5.684 mm2')
+    >>> show(40_000, "mm2"), show(5.6841, "mm2"), show(0.25, "mm"), show(1200, "dies")
+    ('40,000 mm2', '5.684 mm2', '0.25 mm', '1,200 dies')
     """
     rounded = float(f"{value:.{digits}g}")
-    if unit.endswith("2") or not math.isfinite(rounded):
+    if unit in _NO_PREFIX or not math.isfinite(rounded):
         return f"{rounded:,} {unit}".replace(".0 ", " ")
     steps = _STEPS if abs(rounded) >= 1 else _SMALL_STEPS
     factor, prefix = next(((f, p) for f, p in steps if abs(rounded) >= f), (1.0, ""))

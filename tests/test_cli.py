@@ -334,8 +334,11 @@ def test_a_mistake_is_one_line_and_2(run, app, arguments, says):
 
 def test_too_many_plans_to_compare(run):
     room = ["--set", "grid={rows: 64, cols: 64}", "--set", "die.cores.rows=1"]
-    area = ["--set", "usable_area=1e6", "--model", "gpt3_175b"]
-    code, _, err = run(watos, "simulate", *room, *area, "--global-batch", 14_414_400)
+    room += ["--set", "usable_area=1e6", "--set", "usable_width=null"]
+    room += ["--set", "usable_height=null", "--set", "technology.dram_edge=null"]
+    code, _, err = run(
+        watos, "simulate", *room, "--model", "gpt3_175b", "--global-batch", 14_414_400
+    )
     assert code == 2
     assert err.startswith("--global-batch  more than 500,000 ways to split 14,414,400 sequences")
 
@@ -458,6 +461,27 @@ def test_text_in_a_space_stays_text(run):
     [
         (star, "--tile 1048576", "does not fit: score tile in temp SRAM needs "),
         (watos, "--set usable_area=1", "does not fit: dies and DRAM on the wafer needs "),
+        (
+            watos,
+            "--set usable_height=185",
+            "does not fit: height of 7 dies needs 185.1 mm, ",
+        ),
+        (
+            watos,
+            "--set gap=4mm",
+            "does not fit: width of 8 dies needs 236.4 mm, has 215 mm",
+        ),
+        (watos, "--set power_limit=20kW", "does not fit: power of the wafer at full rate needs "),
+        (
+            watos,
+            "--set dram.stacks_per_die=9 --set usable_area=46000",
+            "does not fit: D2D and DRAM interfaces at the west edge of a die needs ",
+        ),
+        (
+            watos,
+            "--set redundancy.spare_dies=9 --set usable_area=46000",
+            "does not fit: dies and spare dies on the wafer needs 65 dies, has 64 dies",
+        ),
         (watos, "--seq-len 16M", "does not fit: memory of the fullest die needs "),
         (watos, "--set d2d.bandwidth=9e17", "does not fit: D2D in and out and DRAM at the die's e"),
     ],
@@ -513,7 +537,7 @@ def test_extremes_are_finite(run, app, arguments):
     code, out, err = run(app, "simulate", "--json", *arguments)
     assert code in {0, 4}, err
     if code == 0:
-        assert all(value >= 0 for value in strict(out)["metrics"].values())
+        assert all(value is None or value >= 0 for value in strict(out)["metrics"].values())
     assert run(app, "simulate", *arguments)[0] == code
 
 

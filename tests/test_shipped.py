@@ -56,7 +56,8 @@ def test_every_part_of_a_cluster_is_used():
     """Folders of parts are called as the keys of clusters that name files in them."""
     folder = root() / "configs/clusters"
     parts = {(part.parent.name, part.stem) for part in folder.glob("*/*.yaml")}
-    used = {item for file in folder.glob("*.yaml") for item in read(file).data.items()}
+    clusters = [read(file).data for file in folder.glob("*.yaml")]
+    used = {(key, name) for data in clusters for key, name in data.items() if isinstance(name, str)}
     assert parts
     assert parts <= used
 
@@ -68,7 +69,9 @@ def test_sparsity_profiles_load(name):
 
 def test_technologies_load():
     assert load(CoreTechnology, "28nm", "configs/technologies").node_nm == 28
-    assert load(WaferTechnology, "7nm", "configs/technologies").node_nm == 7
+    nodes = {"7nm": 7, "7nm_wse": 7, "5nm": 5, "5nm_wse": 5}
+    for name, node in nodes.items():
+        assert load(WaferTechnology, name, "configs/technologies").node_nm == node
 
 
 @pytest.mark.parametrize("name", names("configs/models"))
@@ -125,6 +128,23 @@ def test_published_figures_stay_as_close_as_they_were():
         ("wsc_llm_case3", "FLOP rate of the wafer"): 0.5,
         ("wsc_llm_case3", "area of a die"): 4,
         ("temp_6x8", "FLOP rate of the wafer"): 0.5,
+        ("temp_6x8", "power of compute at full rate"): 20,
+        ("cerebras_wse2", "FLOP rate of the wafer"): 0.5,
+        ("cerebras_wse2", "SRAM of the wafer"): 2.1,
+        ("cerebras_wse2", "SRAM of a core, area"): 5,
+        ("cerebras_wse2", "power at full rate"): 2,
+        ("cerebras_wse2", "power of a core"): 41,
+        ("cerebras_wse3", "FLOP rate of the wafer"): 2,
+        ("cerebras_wse3", "SRAM of the wafer"): 2,
+        ("cerebras_wse3", "power at full rate"): 16,
+        ("cerebras_wse3", "power at full rate, as WSE-2's"): 30,
+        ("dojo_tile", "FLOP rate of the wafer"): 1,
+        ("dojo_tile", "SRAM of the wafer"): 1,
+        ("dojo_tile", "power at full rate"): 4,
+        ("dojo_tile", "power of a die"): 39,
+        ("tsmc_sow_x", "DRAM of the wafer"): 0.1,
+        ("tsmc_sow_x", "DRAM bandwidth of the wafer"): 0.1,
+        ("tsmc_sow_x", "power at full rate"): 70,
     }
     for key, bound in bounds.items():
         assert rows[key] <= bound, key

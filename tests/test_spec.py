@@ -75,7 +75,8 @@ dram: {bandwidth: 512 GB/s}
     assert mistakes(text, Core) == [
         (
             "f.yaml:2:1  technology: 29nm: no such file, nor a shipped one "
-            "(shipped: 28nm, 7nm, arithmetic, stillmaker; did you mean 28nm?)"
+            "(shipped: 28nm, 5nm, 5nm_wse, 7nm, 7nm_wse, arithmetic, stillmaker; "
+            "did you mean 28nm?)"
         ),
         (
             "f.yaml:4:1  frequency: expected a number and one of Hz, kHz, MHz, GHz, THz, PHz, "
@@ -423,6 +424,7 @@ SHIPPED = {
     "configs/wafers": Wafer,
     "configs/sparsity": Sparsity,
     "configs/technologies/28nm": CoreTechnology,
+    "configs/technologies/5nm": WaferTechnology,
     "configs/technologies/7nm": WaferTechnology,
     "configs/technologies/arithmetic": Arithmetic,
     "configs/technologies/stillmaker": ScalingTable,

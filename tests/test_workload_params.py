@@ -35,7 +35,7 @@ PUBLISHED = {
     # prediction module) and without the scales of its fp8 blocks.
     "deepseek_v3": 671_026_419_200,
 }
-SHIPPED = [*PUBLISHED, "gpt3_175b", "opt_175b"]
+SHIPPED = [*PUBLISHED, "gpt3_175b", "opt_175b", "llama_30b", "gshard_137b"]
 
 
 @pytest.mark.parametrize(("name", "count"), PUBLISHED.items())
@@ -60,6 +60,21 @@ def test_opt_by_hand():
     173,946,175,488 + 15,335,424 + 52,322 * 12,288 + 24,576 = 174,604,468,224
     """
     assert load_model("opt_175b").n_params == 174_604_468_224
+
+
+def test_llama_30b_by_hand():
+    """2 * 32,000 * 6,656 + 60 * (4 * 6,656² + 3 * 6,656 * 17,920 + 2 * 6,656) + 6,656; published as
+    32.5 B (arXiv 2302.13971, table 2).
+    """
+    assert load_model("llama_30b").n_params == 32_528_943_616
+
+
+def test_gshard_by_hand():
+    """A shape of ours: 32 layers of 32 experts of 10,752, two a token, 4,096 wide.
+
+    2 * 32,000 * 4,096 + 32 * (4 * 4,096² + 32 * 4,096 + 32 * 3 * 4,096 * 10,752 + 2 * 4,096) + 4,096
+    """
+    assert load_model("gshard_137b").n_params == 137_705_558_016
 
 
 def test_deepseek_by_hand():

@@ -83,7 +83,7 @@ class WaferProblem:
         machine = Dies(wafer)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
-        memory = (result.memory_bytes, wafer.dram.capacity_bytes, "B")
+        memory = (result.memory_bytes, wafer.memory_capacity_bytes, "B")
         return reduce(
             self.sweep,
             {**mapping_columns(plans), "bound": result.bound},

@@ -62,6 +62,16 @@ def compare(tables: Mapping[str, Mapping[str, float]]) -> list[Comparison]:
     return rows
 
 
+def published_items(table: str) -> list[str]:
+    """Return what is published of `table`, in the file's order.
+
+    >>> published_items("temp_6x8")[0]
+    'FLOP rate of a die'
+    """
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        return [row["item"] for row in csv.DictReader(file) if row["table"] == table]
+
+
 def document(schema: str, rows: list[Comparison]) -> dict[str, Any]:
     """Return the JSON document of a `validate` command.
 

@@ -10,6 +10,7 @@ from star_watos.watos import operator
 from star_watos.watos.layout import Layout
 from star_watos.watos.placement import on_snake, slots_of
 from star_watos.watos.plans import Plans
+from star_watos.watos.silicon import static_power_w
 from star_watos.watos.traffic import Rectangles
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Op
@@ -43,26 +44,23 @@ class Dies:
 
     @property
     def memory_bytes(self) -> float:
-        """DRAM of one die."""
-        return self.wafer.dram.capacity_bytes
+        """DRAM of one die, or its SRAM."""
+        return self.wafer.memory_capacity_bytes
 
     @property
     def memory_bytes_per_s(self) -> float:
-        """DRAM bandwidth of one die."""
-        return self.wafer.dram.bandwidth_bytes_per_s
+        """Bandwidth of that memory."""
+        return self.wafer.memory_bytes_per_s
 
     @property
     def memory_energy_j_per_byte(self) -> float:
-        """Energy of a byte of DRAM."""
-        return self.wafer.technology.dram_energy_j_per_byte.value
+        """Energy of a byte of that memory."""
+        return self.wafer.memory_energy_j_per_byte
 
     @property
     def static_power_w(self) -> float:
         """Leakage of all dies."""
-        macs = (
-            self.wafers * self.wafer.n_dies * self.wafer.die.cores.size * self.wafer.die.core.n_macs
-        )
-        return macs * self.wafer.technology.mac_static_power_w.value
+        return self.wafers * static_power_w(self.wafer)
 
     def forward(self, op: Op, saved_bytes: Column) -> Cost:
         """Cost of the forward pass."""

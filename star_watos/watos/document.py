@@ -13,11 +13,22 @@ from star_watos.watos.outside import kernels_outside
 from star_watos.watos.pipeline import stage_passes
 from star_watos.watos.plans import Plans, Recompute, Schedule
 from star_watos.watos.schedule import stage_times
-from star_watos.watos.silicon import area_mm2
+from star_watos.watos.silicon import (
+    area_mm2,
+    edges,
+    good_wafer_cost_usd,
+    power_at_peak_w,
+    site_mm,
+    sites_that_fit,
+    wafer_yield,
+)
 from star_watos.watos.simulate import Simulation, metrics, wafer_metrics
 from star_watos.watos.stages import every_stage, stage_params
 from star_watos.watos.switched import Switched
 from star_watos.watos.wafer import Wafer
+
+SILICON = ("power_at_peak_w", "power_limit_w", "wafer_yield", "good_wafer_cost_usd")
+"""Metrics of the wafer alone that are not for sweeps."""
 
 
 def document(result: Simulation) -> dict[str, Any]:
@@ -29,7 +40,8 @@ def document(result: Simulation) -> dict[str, Any]:
     figures = _floats(metrics(machine, training, iteration))
     used = mean / (machine.n_devices * machine.memory_bytes)
     own: dict[str, Any] = {"memory_capacity_bytes": machine.memory_bytes}
-    own |= dict.fromkeys(("area_mm2", "wafer_cost_usd", "yield"))
+    own |= dict.fromkeys(("area_mm2", "wafer_cost_usd", "yield", *SILICON))
+    power = power_at_peak_w(hardware) if isinstance(hardware, Wafer) else None
     return {
         "schema": "watos-simulate/1",
         "wafer": hardware.model_dump(mode="json"),
@@ -37,15 +49,45 @@ def document(result: Simulation) -> dict[str, Any]:
         "plan": plan_row(machine, iteration.plans),
         "plans": {"legal": result.n_legal, "feasible": result.n_feasible},
         "metrics": figures
-        | (wafer_metrics(hardware) if isinstance(hardware, Wafer) else own)
+        | (silicon_metrics(hardware) if isinstance(hardware, Wafer) else own)
         | {"devices": machine.n_devices, "dram_utilization": used},
         "time_s": _floats(iteration.time_s),
         "energy_j": _floats(iteration.energy_j),
         "area_mm2": area_mm2(hardware) if isinstance(hardware, Wafer) else None,
+        "power_at_peak_w": power,
+        "geometry": geometry(hardware) if isinstance(hardware, Wafer) else None,
         "stages": stages,
         "event": None if result.event_s is None else {"iteration_s": result.event_s},
         "outside_table": not_measured(result),
         "bound": iteration.bound[0].value,
+    }
+
+
+def silicon_metrics(wafer: Wafer) -> dict[str, float | None]:
+    """Return the figures of the wafer alone, those that a sweep has and `SILICON`."""
+    more = (
+        sum(power_at_peak_w(wafer).values()),
+        wafer.power_limit_w,
+        wafer_yield(wafer),
+        good_wafer_cost_usd(wafer),
+    )
+    return {**wafer_metrics(wafer), **dict(zip(SILICON, more, strict=True))}
+
+
+def geometry(wafer: Wafer) -> dict[str, Any]:
+    """Return the sites of dies and what is taken and left of each edge of a die, in mm."""
+    return {
+        "site_mm": list(site_mm(wafer)),
+        "sites_that_fit": sites_that_fit(wafer),
+        "edges": {
+            edge.name: {
+                "length_mm": edge.length_mm,
+                "d2d_mm": edge.d2d_mm,
+                "dram_mm": edge.dram_mm,
+                "left_mm": edge.left_mm,
+            }
+            for edge in edges(wafer)
+        },
     }
 
 

@@ -62,13 +62,13 @@ def _cost(
     streamed = (op.input_bytes + op.output_bytes) * passes
     operands = flops * (1 / die.core.mac_rows + 1 / die.core.mac_cols)
     vector_s = streamed / die.sram_bandwidth_bytes_per_s if op.kind is Kind.VECTOR else 0.0
-    dram_s = dram / wafer.dram.bandwidth_bytes_per_s
+    dram_s = dram / wafer.memory_bytes_per_s
     wire_mm = np.sqrt(die_area_mm2(wafer)) / 2
     energy = (
         flops / 2 * tech.mac_energy_j.value
         + (operands + streamed) * tech.sram_energy_j_per_byte.value
         + (streamed + op.weight_bytes * passes) * wire_mm * tech.noc_energy_j_per_byte_mm.value
-        + dram * tech.dram_energy_j_per_byte.value
+        + dram * wafer.memory_energy_j_per_byte
     )
     return Cost(
         time_s=np.maximum(np.maximum(compute_s, dram_s), vector_s) + die.operator_overhead_s,

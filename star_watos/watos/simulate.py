@@ -12,7 +12,7 @@ from star_watos.watos.iteration import Iterations, evaluate, total
 from star_watos.watos.legal import Choices
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Plans, Recompute, Schedule
-from star_watos.watos.silicon import area_mm2, area_overflow, cost_usd, die_yield
+from star_watos.watos.silicon import area_mm2, cost_usd, die_yield, overflows
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
@@ -67,7 +67,7 @@ def metrics(machine: Machine, training: Training, result: Iterations) -> dict[st
 def wafer_metrics(wafer: Wafer) -> dict[str, float]:
     """Return the figures that depend on the wafer alone."""
     return {
-        "memory_capacity_bytes": wafer.dram.capacity_bytes,
+        "memory_capacity_bytes": wafer.memory_capacity_bytes,
         "area_mm2": sum(area_mm2(wafer).values()),
         "wafer_cost_usd": cost_usd(wafer),
         "yield": die_yield(wafer),
@@ -75,9 +75,8 @@ def wafer_metrics(wafer: Wafer) -> dict[str, float]:
 
 
 def wafer_overflow(wafer: Wafer) -> Overflow | None:
-    """Return what of the wafer itself does not fit, the worse of edges and area, if anything."""
-    found = [o for o in (wafer.edge_overflow(), area_overflow(wafer)) if o]
-    return max(found, key=lambda o: o.excess, default=None)
+    """Return what of the wafer itself does not fit, the worst, if anything: see `overflows`."""
+    return max(overflows(wafer), key=lambda o: o.excess, default=None)
 
 
 def simulate(

@@ -44,7 +44,7 @@ def worth(wafer: Wafer, wafers: int = 1, overrides: Sequence[str] = ()) -> Clust
     base = load(Cluster, "blackwell_8", "configs/clusters")
     known = base.gpu.peak_flops_per_s.value
     peak = wafer.peak_flops_per_s / base.devices
-    memory = wafer.n_dies * wafer.dram.capacity_bytes / base.devices
+    memory = wafer.n_dies * wafer.memory_capacity_bytes / base.devices
     changes = {
         "devices": base.devices * wafers,
         "gpu.peak_flops.value": peak,
