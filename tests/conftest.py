@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from star_watos.cli import common
 from star_watos.cli.star import app as star
+from star_watos.spec import root
 from star_watos.tensors import AttentionInput, Rotation
 
 settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
@@ -59,6 +60,15 @@ def run(monkeypatch, capsys, tmp_path):
         return end.value.code or 0, said.out, said.err
 
     return call
+
+
+@pytest.fixture
+def closed_wafer(tmp_path):
+    """Return the path of a wafer's template that says nothing of what leaves the wafer."""
+    text = (root() / "configs/wafers/watos_config3.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "closed.yaml"
+    path.write_text(text[: text.index("off_wafer:")], encoding="utf-8")
+    return path
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def test_the_next_wafer_is_reached_over_its_links():
     assert one.to_next_wafer_s(plans, 1e9) == 0.0
 
 
-def test_devices_of_several_wafers(run):
+def test_devices_of_several_wafers(run, closed_wafer):
     code, out, _ = run(app, "simulate", "--devices", "112", "--json", "--model", "gpt3_175b")
     assert code == 0
     report = json.loads(out)
@@ -187,6 +187,6 @@ def test_devices_of_several_wafers(run):
     code, _, err = run(app, "simulate", "--devices", "60")
     assert code == 2
     assert "those of several, 112" in err
-    code, _, err = run(app, "simulate", "temp_6x8", "--devices", "96")
+    code, _, err = run(app, "simulate", closed_wafer, "--devices", "112")
     assert code == 2
     assert "off_wafer.bandwidth" in err

@@ -72,7 +72,8 @@ def test_llama_30b_by_hand():
 def test_gshard_by_hand():
     """A shape of ours: 32 layers of 32 experts of 10,752, two a token, 4,096 wide.
 
-    2 * 32,000 * 4,096 + 32 * (4 * 4,096² + 32 * 4,096 + 32 * 3 * 4,096 * 10,752 + 2 * 4,096) + 4,096
+    2 * 32,000 * 4,096 + 4,096
+    + 32 * (4 * 4,096² + 32 * 4,096 + 32 * 3 * 4,096 * 10,752 + 2 * 4,096)
     """
     assert load_model("gshard_137b").n_params == 137_705_558_016
 
