@@ -80,8 +80,11 @@ def _ratio(row: Row, reading: Reading) -> float | None:
     """Return one model's ratio under another reading."""
     case = row.case
     match reading.key:
-        case "rule":
-            found = case.rule_of_thumb
+        case "rule" | "rule_unfused":
+            usual = case.training.attention
+            attention = "unfused" if reading.key == "rule_unfused" else usual
+            training = case.training.model_copy(update={"attention": attention})
+            found = replace(case, training=training).rule_of_thumb
             return _over(row, found if isinstance(found, Overflow) else of_simulation(found))
         case "global_batch":
             training = case.training.model_copy(update={"global_batch": int(reading.value)})
@@ -132,9 +135,9 @@ def _why_megatron(rows: Sequence[Row]) -> str:
     return (
         f"Megatron-LM's best plan, all of them being tried, reaches {_spread(megatron)} of the "
         f"wafer's peak here and ours {_spread(ours)}: not even dies that never wait would be more "
-        f"than {most:.2f} times as fast on the mean. The paper's compute utilization is said to be "
-        "about 40 % against 80 %: its Megatron-LM loses what ours, searched and with "
-        "FlashAttention, does not"
+        f"than {most:.2f} times as fast on the mean. The paper is said to find utilizations of "
+        "about 40 and 80 %: its Megatron-LM loses what ours, which is searched, does not; the "
+        "other readings are of one that is not"
     )
 
 
