@@ -13,6 +13,7 @@ from star_watos.errors import InputError
 
 if TYPE_CHECKING:
     from star_watos.explore import Exploration, Result
+    from star_watos.explore.problem import Row
 
 Out = Annotated[
     Path | None, typer.Option("--out", help="Folder for the files; out/SWEEP when left out.")
@@ -90,9 +91,10 @@ def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Option
     limit_s = seconds(options.time_limit)
     common.check_picture(options.plot)
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
+    problem = problem_type(sweep, folder)
     result = run(
         sweep,
-        problem_type(sweep, folder),
+        problem,
         options.out or Path("out") / Path(options.sweep).stem,
         jobs=n_jobs(options.jobs),
         force=options.force,
@@ -100,10 +102,21 @@ def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Option
         baseline=baseline(sweep),
         config=sweep.model_dump(mode="json"),
     )
-    _report(result, options)
+    refined = _refined(problem, result, getattr(sweep, "refine", 0))
+    _report(result, refined, options)
 
 
-def _report(result: "Result", options: Options) -> None:
+def _refined(problem: Any, result: "Result", most: int) -> "list[Row]":  # noqa: ANN401 (any problem)
+    """Return the best of the front refined, where the sweep asks for it and none is missing."""
+    from star_watos.explore.refine import refine
+
+    if not most or result.exit_code not in {common.DONE, common.NOT_MET}:
+        return []
+    with common.interruptible("the front is on disk"):
+        return refine(problem, result, most)
+
+
+def _report(result: "Result", refined: "list[Row]", options: Options) -> None:
     from star_watos.report.exploration import (
         exploration_document,
         print_exploration,
@@ -115,9 +128,9 @@ def _report(result: "Result", options: Options) -> None:
 
         plot_front(result.out / "pareto.csv", list(result.objectives), options.plot)
     if options.as_json:
-        common.print_json(exploration_document(result))
+        common.print_json(exploration_document(result) | {"refined": refined})
     else:
-        print_exploration(result)
+        print_exploration(result, refined)
     print_shortfall(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)

@@ -1,4 +1,4 @@
-"""The files of a run: `pareto.csv`, `trials.csv` and `run.json` in one folder.
+"""The files of a run: `pareto.csv`, `trials.csv`, `run.json` in one folder; `refined.csv` if asked.
 
 Only `trials.csv` grows: each batch is added to it in one write.
 """
@@ -13,7 +13,7 @@ from star_watos.explore.record import Trial
 from star_watos.explore.space import Space
 from star_watos.files import Scalar, cell, lines
 
-PARETO, TRIALS, RUN = NAMES = "pareto.csv", "trials.csv", "run.json"
+PARETO, TRIALS, RUN, REFINED = NAMES = "pareto.csv", "trials.csv", "run.json", "refined.csv"
 _OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
 
 

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field, ValidationInfo, field_validator
 
 from star_watos.cost import Overflow
 from star_watos.explore.candidates import parts
-from star_watos.explore.problem import Outcome, Parameters
+from star_watos.explore.problem import Outcome, Parameters, Row
 from star_watos.explore.reduce import reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import From
+from star_watos.units import Count
 from star_watos.watos import (
+    Choices,
     Dies,
     Plans,
     Recompute,
@@ -24,6 +27,9 @@ from star_watos.watos import (
     wafer_metrics,
     wafer_overflow,
 )
+from star_watos.watos.balance import balance
+from star_watos.watos.simulate import fastest
+from star_watos.watos.wafer import Grid
 from star_watos.workload import Model
 
 METRICS = frozenset(
@@ -56,10 +62,28 @@ class WaferExploration(Exploration):
     """The template: a shipped name, a path, or the wafer itself."""
     workload: Training
     """What is trained."""
+    wafers: Annotated[Count, Field(le=256)] = 1
+    """Equal wafers that train together; area and price are of one."""
+    expert_groups: Annotated[tuple[Count, ...], Field(min_length=1, max_length=16)] = (1,)
+    """Numbers of groups that experts are split over."""
+    refine: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Wafers of the front, best first, whose stages are balanced in the end (`refined.csv`)."""
+
+    @field_validator("wafers")
+    @classmethod
+    def _joined(cls, value: int, info: ValidationInfo) -> int:
+        wafer = info.data.get("hardware")
+        if value > 1 and wafer is not None and wafer.off_wafer is None:
+            raise ValueError("several wafers need hardware.off_wafer, which the template lacks")
+        return value
 
 
-_plans = lru_cache(maxsize=64)(legal_plans)
-"""Plans depend on few hardware parameters; the arrays are shared and never written."""
+@lru_cache(maxsize=64)
+def _plans(model: Model, grid: Grid, batch: int, ep: tuple[int, ...], wafers: int) -> Plans:
+    """Return legal plans; they depend on few hardware parameters, and are shared."""
+    return legal_plans(model, grid, batch, Choices(ep=ep), wafers)
+
+
 _model = lru_cache(maxsize=16)(Training.load)
 
 
@@ -79,8 +103,7 @@ class WaferProblem:
         overflow = wafer_overflow(wafer)
         if overflow:
             return Outcome([], 0, 0, {overflow.name: 1}, self._worst(wafer, overflow))
-        plans = _plans(model, wafer.grid, training.global_batch)
-        machine = Dies(wafer)
+        plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
         memory = (result.memory_bytes, wafer.memory_capacity_bytes, "B")
@@ -90,6 +113,31 @@ class WaferProblem:
             figures,
             {"memory of the fullest die": memory},
         )
+
+    def _plans(self, wafer: Wafer, training: Training, model: Model) -> Plans:
+        ep, wafers = self.sweep.expert_groups, self.sweep.wafers
+        return _plans(model, wafer.grid, training.global_batch, ep, wafers)
+
+    def refined(self, parameters: Parameters) -> Row:
+        """Return a wafer with the best of its plans whose stages differ, its iteration by events.
+
+        Where none is faster, with its fastest plan of one policy.
+        """
+        built = parts(self.sweep, parameters)
+        wafer, training = built["hardware"], built["workload"]
+        model = _model(training, self.beside)
+        plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
+        simulation = fastest(wafer, machine, model, training, plans)
+        assert not isinstance(simulation, Overflow)  # noqa: S101 (a plan of the front fits)
+        found = balance(simulation, plans)
+        seconds = found.best.iteration_s if found.best else found.uniform_s
+        own = found.best.plans if found.best else simulation.iteration.plans
+        mapping = {name: column[0].item() for name, column in mapping_columns(own).items()}
+        if found.best:
+            mapping["recompute"] = "by stage"
+        tokens = training.global_batch * training.seq_len
+        rates = {"uniform_tokens_per_s": tokens / found.uniform_s, "tokens_per_s": tokens / seconds}
+        return {**parameters, **mapping, **rates, "gain": found.uniform_s / seconds - 1}
 
     def _worst(self, wafer: Wafer, overflow: Overflow) -> Overflow:
         """Return the worst of `overflow` and the limits that the wafer alone breaks."""
@@ -110,6 +158,7 @@ def mapping_columns(plans: Plans) -> dict[str, np.ndarray[tuple[int], np.dtype[n
         "tp_cols": plans.tp_cols,
         "pp": plans.pp,
         "dp": plans.dp,
+        "ep": plans.ep,
         "microbatch": plans.microbatch,
         "recompute": RECOMPUTE_NAMES[plans.recompute],
         "sp": plans.sp,

@@ -10,6 +10,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from star_watos.explore import Result
+    from star_watos.explore.problem import Row
     from star_watos.explore.template import Template
 
 
@@ -22,9 +23,9 @@ def exploration_document(result: "Result") -> dict[str, Any]:
     )
 
 
-def print_exploration(result: "Result", console: Console | None = None) -> None:
+def print_exploration(result: "Result", refined: "list[Row]") -> None:
     """Print what was searched, the best designs of the front, and where the files are."""
-    console = console or Console()
+    console = Console()
     run = result.manifest
     console.print(
         f"{run['outer_trials']:,} trials ({run['distinct_trials']:,} distinct), "
@@ -35,8 +36,20 @@ def print_exploration(result: "Result", console: Console | None = None) -> None:
         console.print(_best(result))
     if result.template is not None:
         console.print(_against(result.template, result.objectives), highlight=False, markup=False)
+    if refined:
+        console.print(_gains(refined), highlight=False)
     if result.rows:
         console.print(f"files: {result.out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _gains(refined: "list[Row]") -> str:
+    """Return what balancing the stages gave."""
+    gains = [float(row["gain"]) for row in refined]
+    better = sum(gain > 0 for gain in gains)
+    return (
+        f"stages balanced on {len(gains)} wafers of the front: {better} faster, by up to "
+        f"{max(gains):.1%} (refined.csv)"
+    )
 
 
 def print_shortfall(result: "Result") -> None:
