@@ -24,6 +24,21 @@ def remote_s(pipeline: Pipeline, scheduled: Scheduled, layout: Layout) -> float:
     return max(_wafer_s(pipeline, layout, away[i : i + n, i : i + n]) for i in firsts)
 
 
+def late_s(pipeline: Pipeline, scheduled: Scheduled, link_s: float) -> float:
+    """Return by how much what is kept elsewhere takes longer than the slowest stage, a microbatch.
+
+    The busiest link is taken to have the collectives of a stage to carry too, in turn; the DRAM of
+    each die its own stage's traffic and what it writes and reads for others.
+    """
+    layer, machine = pipeline.result.layer, pipeline.setting.machine
+    links = link_s + scheduled.layers.max() * number(layer.comm_s)
+    own = scheduled.layers * number(layer.work.dram_bytes)
+    others = 2 * scheduled.away_bytes.sum(axis=0)
+    dram = np.where(others > 0, own + others, 0.0).max() / machine.memory_bytes_per_s
+    busy = max(links if link_s > 0 else 0.0, float(dram))
+    return max(busy - scheduled.balance.slowest_s, 0.0)
+
+
 def _wafer_s(pipeline: Pipeline, layout: Layout, away: NDArray[np.float64]) -> float:
     """Return those of one wafer, whose stages have each other keep so much."""
     senders, helpers = np.nonzero(away)
@@ -62,4 +77,4 @@ def moved(pipeline: Pipeline, scheduled: Scheduled) -> tuple[Layout, float]:
     start = np.arange(pipeline.pp)
     order = placed(ground, start)
     before, after = ground.costs(np.stack([start, order]))
-    return Layout(snake.mesh, every[order]), float(after / before)
+    return Layout(snake.mesh, every[order]), float(after / before) if before else 1.0

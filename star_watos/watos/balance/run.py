@@ -7,7 +7,7 @@ import numpy as np
 from star_watos.watos.balance.parts import EVERYTHING, Part, Without
 from star_watos.watos.balance.pipeline import Pipeline, Scheduled
 from star_watos.watos.balance.refine import refined
-from star_watos.watos.balance.remote import moved, remote_s
+from star_watos.watos.balance.remote import late_s, moved, remote_s
 from star_watos.watos.event.iteration import play_iteration, play_work
 from star_watos.watos.event.work import PlanWork, StageWork, plan_work
 from star_watos.watos.layout import Layout
@@ -118,15 +118,18 @@ def _played(pipeline: Pipeline, scheduled: Scheduled) -> Balanced:
     work = plan_work(it.machine, it.model, it.training, plans, result, scheduled.kind)
     seconds = play_work(_again(work, scheduled)).makespan_s
     busiest_s = remote_s(pipeline, scheduled, layout)
-    late_s = max(busiest_s - scheduled.balance.slowest_s, 0.0) * work.n_microbatches
-    return Balanced(pipeline, scheduled, seconds + late_s, busiest_s, layout)
+    late = work.n_microbatches * late_s(pipeline, scheduled, busiest_s)
+    return Balanced(pipeline, scheduled, seconds + late, busiest_s, layout)
 
 
 def _placed(best: Balanced) -> Balanced:
     """Return it with stages that stand where they send least, unless the mesh is worse for it."""
     layout, cost = moved(best.pipeline, best.scheduled)
     busiest_s = remote_s(best.pipeline, best.scheduled, layout)
-    if busiest_s > max(best.remote_s, best.scheduled.balance.slowest_s):
+    before, after = (
+        late_s(best.pipeline, best.scheduled, seconds) for seconds in (best.remote_s, busiest_s)
+    )
+    if after > before:
         return best
     return replace(best, layout=layout, remote_s=busiest_s, cost_over_snake=cost)
 
