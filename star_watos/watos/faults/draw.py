@@ -102,6 +102,11 @@ class Damage:
         return len(self.mesh.nodes)
 
     @property
+    def least_cores(self) -> int:
+        """Cores alive on the die that has fewest, of those that can be used; 0 if none can."""
+        return int(self.cores_alive[self.mesh.nodes].min()) if self.n_dies else 0
+
+    @property
     def cut_off(self) -> int:
         """Dies that work and no link joins to the rest."""
         return self.mesh.n_nodes - self.broken_dies - self.n_dies
@@ -123,6 +128,13 @@ def _pairs(mesh: Mesh) -> list[tuple[int, int]]:
     return [(a, b) for a, beside in enumerate(ahead) for b in beside if b >= 0]
 
 
+def check_size(grid: Grid, option: str) -> None:
+    """Raise `InputError` for a wafer whose packings would take too long."""
+    if grid.size > MOST_DIES:
+        text = f"expected a wafer of at most {MOST_DIES:,} dies, got {grid.rows} x {grid.cols}"
+        raise InputError.of(option, text)
+
+
 def parse(text: str, grid: Grid) -> Faults:
     """Return the faults that a text names: `dies=0.05,links=0.02,seed=1` or `die=2:3,link=0:0-0:1`.
 
@@ -132,9 +144,6 @@ def parse(text: str, grid: Grid) -> Faults:
     >>> parse("dies=0.1,seed=7,die=2:3", Grid(rows=4, cols=4)).die
     frozenset({(2, 3)})
     """
-    if grid.size > MOST_DIES:
-        found = f"{grid.rows} x {grid.cols}"
-        raise InputError.of(OPTION, f"expected a wafer of at most {MOST_DIES:,} dies, got {found}")
     problems: list[Problem] = []
     given: dict[str, list[float | Place | tuple[Place, Place]]] = {}
     for word in text.split(","):
@@ -170,19 +179,20 @@ def _value(key: str, text: str, grid: Grid) -> float | Place | tuple[Place, Plac
         case "link":
             return _link(text, grid)
         case _:
-            return rate(key, text)
+            return rate(text, key)
 
 
-def rate(key: str, text: str) -> float:
+def rate(text: str, key: str = "") -> float:
     """Return a share of what is broken; `ValueError` unless it is from 0 to below 1.
 
-    >>> rate("dies", "0.05")
+    >>> rate("0.05")
     0.05
     """
     if not re.fullmatch(r"\d{0,9}(\.\d{0,30})?(e-?\d{1,2})?", text, re.ASCII) or not (
         any(c.isdigit() for c in text.partition("e")[0]) and float(text) < 1
     ):
-        raise ValueError(f"{key}: expected a share from 0 to below 1, got {text[:40]!r}")
+        name = f"{key}: " if key else ""
+        raise ValueError(f"{name}expected a share from 0 to below 1, got {text[:40]!r}")
     return float(text)
 
 

@@ -60,6 +60,10 @@ class Anywhere:
                     return standing(self.wafer, self.damage, best, summing)
         return None
 
+    def most(self, shape: Shape) -> int:
+        """Return how many groups of a shape there is room for."""
+        return max(len(self._packing(rule)) for rule in self._rules(shape))
+
     def _rules(self, shape: Shape) -> Iterator[_Rule]:
         """Yield the rules by which groups of a shape may be packed, strictest first."""
         mesh = self.damage.mesh

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.watos.dies import Dies
 from star_watos.watos.faults.groups import Shape
 from star_watos.watos.faults.machine import Standing, Unhindered, worn
 from star_watos.watos.iteration import Iterations, evaluate
@@ -109,7 +108,7 @@ class Placing(Protocol):
 class Found:
     """A plan, where its groups stand, and what it takes."""
 
-    machine: Dies
+    machine: Standing
     iteration: Iterations
     """One row."""
 
@@ -119,24 +118,34 @@ class Found:
         return float(np.asarray(self.iteration.iteration_s)[0])
 
 
+class _Timed(NamedTuple):
+    """A plan, one row, on the groups that it uses."""
+
+    seconds: float
+    machine: Standing
+    plan: Plans
+
+
 def fastest(usable: Candidates, placing: Placing) -> Found | None:
     """Return the fastest plan, none if no plan has room.
 
     Plans are tried in the order of what they take at least, until that is more than the best takes:
     the plan is the fastest of all.
     """
-    best: Found | None = None
+    best: _Timed | None = None
     for first in range(0, len(usable.plans), TOGETHER):
         some = usable.take(np.arange(first, min(first + TOGETHER, len(usable.plans))))
-        if best is not None and some.least_s[0] >= best.iteration_s:
+        if best is not None and some.least_s[0] >= best.seconds:
             break
-        for found in _each_place(some, placing):
-            if best is None or found.iteration_s < best.iteration_s:
-                best = found
-    return best
+        here = min(_each_place(some, placing), key=lambda timed: timed.seconds, default=None)
+        if here is not None and (best is None or here.seconds < best.seconds):
+            best = here
+    if best is None:
+        return None
+    return Found(best.machine, evaluate(best.machine, usable.model, usable.training, best.plan))
 
 
-def _each_place(some: Candidates, placing: Placing) -> Iterator[Found]:
+def _each_place(some: Candidates, placing: Placing) -> Iterator[_Timed]:
     """Yield the fastest of the plans that use the same groups."""
     plans = some.plans
     count = plans.pp * plans.replicas
@@ -145,10 +154,6 @@ def _each_place(some: Candidates, placing: Placing) -> Iterator[Found]:
         machine = placing.machine((rows, cols), used)
         if machine is not None:
             own = plans.take((keys == (rows, cols, used)).all(axis=1))
-            result = evaluate(machine, some.model, some.training, own)
-            row = np.argmin(np.asarray(result.iteration_s))
-            yield _found(machine, some, own.take(np.array([row])))
-
-
-def _found(machine: Standing, of: Candidates, plan: Plans) -> Found:
-    return Found(machine, evaluate(machine, of.model, of.training, plan))
+            seconds = np.asarray(evaluate(machine, some.model, some.training, own).iteration_s)
+            row = int(seconds.argmin())
+            yield _Timed(float(seconds[row]), machine, own.take(np.array([row])))

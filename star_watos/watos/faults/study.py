@@ -1,7 +1,9 @@
 """A wafer that trains a model, and what either schedule makes of it when parts break."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from star_watos.cost import Overflow
 from star_watos.watos.faults.draw import Damage, Faults
@@ -80,6 +82,36 @@ class Study:
 
     def _on(self, candidates: Candidates, damage: Damage) -> Candidates:
         return candidates.on(self.wafer, damage.cores_alive[damage.mesh.nodes])
+
+    def simulation(self, outcome: Outcome) -> Simulation | Overflow:
+        """Return the robust schedule as the simulation of a plan, or which groups have no room."""
+        usable = self._on(self.candidates, outcome.damage)
+        if outcome.robust is None:
+            return self._no_room(outcome.damage)
+        return replace(
+            self.healthy,
+            machine=outcome.robust.machine,
+            iteration=outcome.robust.iteration,
+            n_legal=self.candidates.n_legal,
+            n_feasible=len(usable.plans),
+        )
+
+    def _no_room(self, damage: Damage) -> Overflow:
+        """Return by how much there are too few places for the plan of the fewest dies."""
+        plans = self.candidates.plans
+        least = plans.take(np.array([plans.devices.argmin()]))
+        rows, cols = int(least.tp_rows[0]), int(least.tp_cols[0])
+        need, have = int((least.pp * least.replicas)[0]), 0
+        if damage.n_dies:
+            have = Anywhere.on(self.wafer, damage).most((rows, cols))
+        name = f"the smallest plan that memory is enough for, of TP groups of {rows} x {cols} dies,"
+        return Overflow(name, need, have, "groups")
+
+    @property
+    def healthy_tokens_per_s(self) -> float:
+        """Throughput of the healthy wafer, in `healthy_s`."""
+        training = self.healthy.training
+        return training.global_batch * training.seq_len / self.healthy_s
 
     def tokens_per_s(self, found: Found | None) -> float:
         """Return the throughput; 0 where nothing fits."""
