@@ -1,7 +1,9 @@
 """Throughput against the share of dies, links or cores that are broken."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -23,6 +25,8 @@ class Kind(StrEnum):
     CORES = "cores"
 
 
+TOGETHER = 2
+"""Draws that a process does between two looks at the others."""
 SCHEDULES = ("robust", "replanned", "non_robust")
 """As attributes of `Draw`."""
 
@@ -67,15 +71,27 @@ def draws(
     """Yield what each rate and seed does, in order, in `jobs` processes; rate 0 has one seed."""
     cases = cases_of(rates, seeds)
     one: Callable[[tuple[float, int]], Draw] = partial(draw, study, kind)
-    if jobs == 1:
+    if min(jobs, len(cases)) == 1:
         yield from map(one, cases)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(jobs, len(cases)), get_context("spawn")) as pool:
+        with _without_ctrl_c():
+            found = pool.map(one, cases, chunksize=TOGETHER)
         try:
-            yield from pool.map(one, cases, chunksize=4)
+            yield from found
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Start processes with Ctrl-C blocked: they inherit that, and the parent decides."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cases_of(rates: Sequence[float], seeds: int) -> list[tuple[float, int]]:

@@ -20,7 +20,7 @@ RATES = ("dies", "links", "cores")
 KEYS = (*RATES, "seed", "die", "link")
 MOST_SEED = 2**32 - 1
 MOST_DIES = 1024
-"""Of a wafer whose groups are packed anew; those of shipped wafers are 25 to 132."""
+"""Of a wafer whose groups are packed anew; shipped ones have 48 to 56."""
 
 
 @dataclass(frozen=True, slots=True)

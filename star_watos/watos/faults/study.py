@@ -97,15 +97,18 @@ class Study:
         )
 
     def _no_room(self, damage: Damage) -> Overflow:
-        """Return by how much there are too few places for the plan of the fewest dies."""
+        """Return by how much there are too few dies, or places, for the plan of the fewest dies."""
         plans = self.candidates.plans
         least = plans.take(np.array([plans.devices.argmin()]))
+        need = int(least.devices[0])
+        name = "the smallest plan that memory is enough for"
+        if need > damage.n_dies:
+            return Overflow(name, need, damage.n_dies, "dies")
         rows, cols = int(least.tp_rows[0]), int(least.tp_cols[0])
-        need, have = int((least.pp * least.replicas)[0]), 0
-        if damage.n_dies:
-            have = Anywhere.on(self.wafer, damage).most((rows, cols))
-        name = f"the smallest plan that memory is enough for, of TP groups of {rows} x {cols} dies,"
-        return Overflow(name, need, have, "groups")
+        have = Anywhere.on(self.wafer, damage).most((rows, cols))
+        return Overflow(
+            f"{name}, in TP groups of {rows} x {cols},", need, have * rows * cols, "dies"
+        )
 
     @property
     def healthy_tokens_per_s(self) -> float:
