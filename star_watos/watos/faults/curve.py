@@ -15,6 +15,7 @@ import numpy as np
 from star_watos.files import Scalar
 from star_watos.watos.faults.draw import Faults
 from star_watos.watos.faults.study import Outcome, Study
+from star_watos.watos.plans import Plans, Recompute
 
 
 class Kind(StrEnum):
@@ -46,7 +47,7 @@ class Draw:
     robust: float
     replanned: float
     non_robust: float
-    plan: dict[str, int] | None
+    plan: dict[str, Scalar | None] | None
     """Of the robust schedule; None where nothing fits."""
 
     def row(self) -> dict[str, Scalar | None]:
@@ -125,11 +126,19 @@ def draw(study: Study, kind: Kind, case: tuple[float, int]) -> Draw:
     )
 
 
-def _plan(outcome: Outcome) -> dict[str, int] | None:
-    if outcome.robust is None:
-        return None
-    plans = outcome.robust.iteration.plans
-    return {name: int(getattr(plans, name)[0]) for name in PLAN}
+def _plan(outcome: Outcome) -> dict[str, Scalar | None] | None:
+    return None if outcome.robust is None else told(outcome.robust.iteration.plans)
+
+
+def told(plans: Plans) -> dict[str, Scalar | None]:
+    """Return what is told of a plan, one row.
+
+    >>> from star_watos.watos.plans import plans_of
+    >>> told(plans_of(pp=4))["recompute"]
+    'none'
+    """
+    row: dict[str, Scalar | None] = {name: int(getattr(plans, name)[0]) for name in PLAN}
+    return row | {"recompute": Recompute(int(plans.recompute[0])).label}
 
 
 def rate_row(found: Sequence[Draw], healthy: float) -> dict[str, Any]:
@@ -175,7 +184,6 @@ def document(study: Study, kind: Kind, found: Sequence[Draw]) -> dict[str, Any]:
     by_rate: dict[float, list[Draw]] = {}
     for each in found:
         by_rate.setdefault(each.rate, []).append(each)
-    plans = study.healthy.iteration.plans
     return {
         "schema": "watos-faults/1",
         "wafer": study.wafer.model_dump(mode="json"),
@@ -183,7 +191,7 @@ def document(study: Study, kind: Kind, found: Sequence[Draw]) -> dict[str, Any]:
         "of": kind.value,
         "seeds": max(map(len, by_rate.values())),
         "healthy_tokens_per_s": healthy,
-        "healthy_plan": {name: int(getattr(plans, name)[0]) for name in PLAN},
+        "healthy_plan": told(study.healthy.iteration.plans),
         "rates": [rate_row(some, healthy) for some in by_rate.values()],
         "draws": [each.row() for each in found],
     }
