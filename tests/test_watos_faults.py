@@ -9,7 +9,7 @@ from star_watos.cost import Overflow
 from star_watos.errors import InputError
 from star_watos.fabric import Links, Mesh
 from star_watos.watos import Training, document, load_hardware
-from star_watos.watos.faults import Faults, Kind, Study, draws, parse
+from star_watos.watos.faults import Faults, Kind, Study, draws, packing, parse
 from star_watos.watos.faults.groups import Fastest, Group, Kept, State
 from star_watos.watos.faults.machine import replica_ways, stage_ways
 from star_watos.watos.faults.packing import WIDTH, candidates, packed, tiling
@@ -196,6 +196,18 @@ def test_packings_are_as_large_as_brute_force_finds(shape):
     assert WIDTH > 2**4
 
 
+def test_more_partial_packings_find_no_more(monkeypatch):
+    """On configuration 3, where there are more than are kept at a time."""
+    wafer, counts = load_hardware("watos_config3"), []
+    meshes = [Faults(dies=0.2, links=0.1, seed=seed).on(wafer).mesh for seed in range(5)]
+    for width in (WIDTH, 8 * WIDTH):
+        monkeypatch.setattr(packing, "WIDTH", width)
+        for shapes in ([(1, 4), (4, 1)], [(1, 4), (2, 2), (4, 1)], [(1, 8), (2, 4), (4, 2)]):
+            found = [candidates(mesh, shapes, mesh.nodes.tolist()) for mesh in meshes]
+            counts.append([len(packed(each, 56)) for each in found])
+    assert counts[:3] == counts[3:]
+
+
 def test_paths_are_no_longer_than_the_snake():
     rng, shorter = np.random.default_rng(1), 0
     for _ in range(50):
@@ -262,11 +274,11 @@ def test_no_pattern_ends_in_an_error(shape):
 
 def test_the_search_finds_what_trying_every_plan_finds():
     """What plans take at least is what they take at least: none that was left out is faster."""
-    it, rng = small(3, 4), np.random.default_rng(5)
+    it, rng = small(4, 4), np.random.default_rng(5)
     plans, least_s = it.candidates.plans, it.candidates.least_s
     keys = np.stack([plans.tp_rows, plans.tp_cols, plans.pp * plans.replicas], axis=-1)
     for _ in range(5):
-        damage = random_faults(rng, 3, 4).on(it.wafer)
+        damage = random_faults(rng, 4, 4).on(it.wafer)
         placing, best = Anywhere.on(it.wafer, damage), np.inf
         for rows, cols, count in np.unique(keys, axis=0).tolist():
             machine = placing.machine((rows, cols), count)
