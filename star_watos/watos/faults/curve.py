@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.files import Scalar
 from star_watos.watos.faults.draw import Faults
@@ -159,7 +160,7 @@ def rate_row(found: Sequence[Draw], healthy: float) -> dict[str, Any]:
     }
 
 
-def _spread(values: "np.typing.NDArray[np.float64]") -> dict[str, float]:
+def _spread(values: NDArray[np.float64]) -> dict[str, float]:
     """Return mean, 10th and 90th percentile, and the share of draws in which anything fits."""
     low, high = np.quantile(values, [0.1, 0.9])
     fits = np.mean(values > 0)
@@ -171,9 +172,7 @@ def _spread(values: "np.typing.NDArray[np.float64]") -> dict[str, float]:
     }
 
 
-def _gain(
-    one: "np.typing.NDArray[np.float64]", other: "np.typing.NDArray[np.float64]"
-) -> float | None:
+def _gain(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
     """Return by how much the mean is larger; None where the other's is 0."""
     return float(one.mean() / other.mean() - 1) if other.any() else None
 
