@@ -101,4 +101,11 @@ Chakra = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Traces of the iteration for ASTRA-sim (extra `chakra`)."),
 ]
+FaultsText = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FAULTS",
+        help="What is broken: dies=0.05,links=0.02,cores=0.1,seed=1, or die=2:3,link=0:0-0:1.",
+    ),
+]
 Devices = Annotated[int | None, typer.Option(min=1, max=2**20, help="GPUs or dies that take part.")]

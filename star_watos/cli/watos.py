@@ -9,6 +9,7 @@ from star_watos.cli import choices, common, exploring, measured
 from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare_wafers import add_compare
+from star_watos.cli.faults import add_faults, check_faults, simulated
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def simulate(
     balance: choices.Balance = False,
     without: choices.Without = None,
     chakra: choices.Chakra = None,
+    faults: choices.FaultsText = None,
     force: Force = False,
     overrides: common.Overrides = None,
     as_json: common.Json = False,
@@ -58,15 +60,15 @@ def simulate(
 
     Degrees that are not given are chosen by evaluating every legal plan.
     """
-    from star_watos.cost import Overflow
     from star_watos.spec import validate
     from star_watos.watos import Training, load_hardware
-    from star_watos.watos import simulate as run
 
-    if trace is not None and fidelity is not common.Fidelity.EVENT:
+    event = fidelity is common.Fidelity.EVENT
+    if trace is not None and not event:
         raise InputError.of("--trace", "is of the event simulation: --fidelity event")
     if without and not balance:
         raise InputError.of("--without", "leaves out a part of --balance")
+    check_faults(faults, {"--balance": balance, "--chakra": chakra, "--devices": devices})
     check_chakra(chakra, force=force)
     design = load_hardware(wafer, overrides or [])
     workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
@@ -76,14 +78,12 @@ def simulate(
     degrees |= {"microbatch": microbatch, "sp": sp, "recompute": recompute.number}
     degrees |= {"virtual_stages": virtual_stages, "schedule": schedule.number if schedule else None}
     wanted = {name: int(value) for name, value in degrees.items() if value is not None}
-    result = run(design, training.load(), training, wanted, devices)
-    if isinstance(result, Overflow):
-        common.does_not_fit(result)
+    result, broken = simulated(design, training, wanted, devices, faults)
     beside = {
+        "faults": broken,
         "chakra": None if chakra is None else _handed_off(result, chakra, force=force),
         "balance": _balanced(result, wanted, without or []) if balance else None,
     }
-    event = fidelity is common.Fidelity.EVENT
     _show(_played(result, trace) if event else result, beside, as_json=as_json)
 
 
@@ -159,6 +159,7 @@ def _exploration(_sweep: str) -> "tuple[type[Exploration], Any]":
 exploring.add_explore(app, _exploration)
 add_collective(app)
 add_compare(app)
+add_faults(app)
 
 
 app.command()(measured.validate)

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from star_watos.cost import Overflow
 from star_watos.report.balance import print_balance
+from star_watos.report.faults import print_faults
 from star_watos.report.tables import figures_table, parts_table, traces
 from star_watos.units import show
 
@@ -26,6 +27,8 @@ def print_wafer(report: dict[str, Any], console: Console | None = None) -> None:
         console.print(parts_table({"area mm2": report["area_mm2"]}))
         console.print(parts_table({"full rate W": report["power_at_peak_w"]}))
     console.print(f"bound by [bold]{report['bound']}[/bold]")
+    if report["faults"]:
+        print_faults(report["faults"], console)
     if report["balance"]:
         print_balance(report["balance"], console)
     if report["chakra"]:

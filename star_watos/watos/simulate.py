@@ -124,12 +124,12 @@ def candidates(
     wanted: dict[str, int],
 ) -> Plans:
     """Return the legal plans of a machine that have the `wanted` degrees; see `matching`."""
-    choices = _choices(training, wanted)
+    choices = choices_for(training, wanted)
     legal = plans_on(hardware, machine.n_devices, model, training.global_batch, choices)
     return matching(legal, wanted)
 
 
-def _choices(training: Training, wanted: dict[str, int]) -> Choices:
+def choices_for(training: Training, wanted: dict[str, int]) -> Choices:
     """Return what plans may differ in: the usual, and what is asked for beside."""
     usual = Choices()
     asked = {name: (wanted[name],) for name in Choices.__slots__ if name in wanted}
