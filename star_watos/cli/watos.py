@@ -10,6 +10,7 @@ from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare_wafers import add_compare
 from star_watos.cli.faults import add_faults, check_faults, simulated
+from star_watos.cli.serve import add_serve
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ exploring.add_explore(app, _exploration)
 add_collective(app)
 add_compare(app)
 add_faults(app)
+add_serve(app)
 
 
 app.command()(measured.validate)

@@ -2,6 +2,7 @@
 
 from star_watos.spec import load, names
 from star_watos.validate.published import Comparison, compare, published_items
+from star_watos.validate.served import served_figures
 from star_watos.watos import Wafer, area_mm2
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.silicon import (
@@ -15,10 +16,11 @@ from star_watos.workload import load_model
 
 
 def wafer_comparisons() -> list[Comparison]:
-    """Return wafers, models' parameters and all-reduces on GPUs beside ours."""
+    """Return wafers, models' parameters, and all-reduces and a layer on GPUs beside ours."""
     wafers = {name: _figures(name) for name in names("configs/wafers")}
     counts = {name: float(load_model(name).n_params) for name in names("configs/models")}
-    return compare(wafers | {"parameters": counts, "all_reduce_4_a100": _all_reduces()})
+    gpus = {"all_reduce_4_a100": _all_reduces(), "gpt3_layer_4_a100": served_figures()}
+    return compare(wafers | {"parameters": counts} | gpus)
 
 
 def _figures(name: str) -> dict[str, float]:

@@ -129,6 +129,8 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
         return gemm_s(cluster, op.batch, op.m, op.n, op.k)
     if op.unfused:
         return _unfused_s(cluster, op, op.forward_flops, 1.0)
+    if op.cached:
+        return _cached_s(cluster, op)
     if op.kind is Kind.ATTENTION:
         flash_s: Column = op.forward_flops / flash_flops_per_s(cluster, op.k, op.m)[0]
         return flash_s
@@ -159,6 +161,15 @@ def loss_s(cluster: Cluster, op: Op) -> Column:
     """Seconds of softmax and cross-entropy over [m, n] logits, forward and backward."""
     n_bytes = op.m * op.n * cluster.software.loss_bytes_per_logit.value
     seconds: Column = n_bytes / cluster.elementwise_bytes_per_s
+    return seconds
+
+
+def _cached_s(cluster: Cluster, op: Op) -> Column:
+    """Seconds of a few queries against what is cached: its bytes, or the products."""
+    moved = op.weight_bytes + op.input_bytes + op.output_bytes
+    seconds: Column = np.maximum(
+        moved / cluster.elementwise_bytes_per_s, op.forward_flops / cluster.sustained_flops_per_s
+    )
     return seconds
 
 

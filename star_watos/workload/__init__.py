@@ -16,6 +16,7 @@ from star_watos.workload.model import (
 )
 from star_watos.workload.op import Attention, Kind, Microbatch, Op, share_of_heads
 from star_watos.workload.ops import embedding_ops, head_ops, layer_input_bytes, layer_ops
+from star_watos.workload.serving import cached_bytes, decode_ops, logits_ops, prefill_ops
 
 __all__ = [
     "Attention",
@@ -27,6 +28,8 @@ __all__ = [
     "Moe",
     "Norm",
     "Op",
+    "cached_bytes",
+    "decode_ops",
     "embedding_ops",
     "embedding_params",
     "head_ops",
@@ -36,8 +39,10 @@ __all__ = [
     "layer_ops",
     "layer_params",
     "load_model",
+    "logits_ops",
     "mlp_params",
     "model_from",
+    "prefill_ops",
     "scored_pairs",
     "share_of_heads",
 ]

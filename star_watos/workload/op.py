@@ -97,6 +97,8 @@ class Op:
     """The part of `saved_bytes` that stays although the operator is run again."""
     recomputed: bool = False
     """Whether selective recomputation drops the result and runs the operator again."""
+    cached: bool = False
+    """Whether it is attention whose keys and values are read from memory, as `weight_bytes`."""
 
     @property
     def unfused(self) -> bool:

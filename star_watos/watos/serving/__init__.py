@@ -1,0 +1,7 @@
+"""A wafer, or GPUs, that serve a language model: prefill, decode, what is cached."""
+
+from star_watos.watos.serving.document import document
+from star_watos.watos.serving.request import Serving
+from star_watos.watos.serving.run import Limits, Served, Service, Way, serve
+
+__all__ = ["Limits", "Served", "Service", "Serving", "Way", "document", "serve"]

@@ -1,0 +1,127 @@
+"""Prefill and decode of every plan at once: how long, how many, and what a device holds.
+
+A replica is a pipeline of p stages of L / p layers each, rounded up, on TP rectangles.
+
+    prefill   first token after sum(t) + (p - 1) x, one prompt every max(t, x)
+    decode    p microbatches of b sequences go round: a token every max(sum(d) + p x, p max(d))
+
+t and d are the seconds of a stage, x of a send. Where a replica does both, prompts are cut in
+pieces that go along with every pass of decode, so that all passes are alike (chunked prefill).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from star_watos.cost import Column
+from star_watos.watos.layer import all_reduces_per_pass
+from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Ints, Plans
+from star_watos.watos.serving.layers import Pass, decode, prefill
+from star_watos.watos.serving.request import Serving
+from star_watos.watos.training import WEIGHT_BYTES
+from star_watos.workload import Microbatch, Model, cached_bytes, embedding_params, head_params
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase on one replica of each plan."""
+
+    plans: Plans
+    """`microbatch` sequences at once in decode."""
+    latency_s: Column
+    """To the first token in prefill, from token to token in decode."""
+    stage_s: Column
+    """Of the slowest stage, for a prompt or for a token of each of b sequences."""
+    memory_bytes: Column
+    """On the fullest device, for all sequences that are in it."""
+    energy_j: Column
+    """Of one pass of one prompt, or of one token of b sequences; without leakage."""
+    dram_s: Column
+    """Of the slowest stage, what its DRAM traffic takes alone."""
+    comm_s: Column
+    """Of the slowest stage, what its all-reduces take."""
+
+
+def prefill_phase(machine: Machine, model: Model, serving: Serving, plans: Plans) -> Phase:
+    """Return prefill of one prompt at a time."""
+    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
+    once = prefill(machine, model, serving, *shape)
+    send, stage_s, all_s = _times(machine, model, plans, once)
+    held = _held(model, plans, float(serving.prompt_len), 1.0)
+    return Phase(
+        plans=plans,
+        latency_s=all_s + (plans.pp - 1) * send,
+        stage_s=np.maximum(stage_s, send),
+        memory_bytes=held,
+        energy_j=_energy_j(machine, model, plans, once),
+        dram_s=_layers(model, plans) * once.layer.dram_bytes / machine.memory_bytes_per_s,
+        comm_s=_comm_s(machine, model, plans, once),
+    )
+
+
+def decode_phase(
+    machine: Machine, model: Model, serving: Serving, plans: Plans, prompts: Column = 0.0
+) -> Phase:
+    """Return decode of as many microbatches as there are stages.
+
+    In memory there are the sequences of all, and as many `prompts` beside each.
+    """
+    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
+    sequences = plans.microbatch.astype(np.float64)
+    once = decode(machine, model, serving, *shape, sequences)
+    send, stage_s, all_s = _times(machine, model, plans, once)
+    tokens = float(serving.prompt_len + serving.output_len)
+    return Phase(
+        plans=plans,
+        latency_s=np.maximum(all_s + plans.pp * send, plans.pp * stage_s),
+        stage_s=stage_s,
+        memory_bytes=_held(model, plans, tokens, (sequences + prompts) * plans.pp),
+        energy_j=_energy_j(machine, model, plans, once),
+        dram_s=_layers(model, plans) * once.layer.dram_bytes / machine.memory_bytes_per_s,
+        comm_s=_comm_s(machine, model, plans, once),
+    )
+
+
+def _layers(model: Model, plans: Plans) -> Ints:
+    """Layers of the fullest stage."""
+    layers: Ints = -(-model.n_layers // plans.pp)
+    return layers
+
+
+def _times(
+    machine: Machine, model: Model, plans: Plans, once: Pass
+) -> tuple[Column, Column, Column]:
+    """Return seconds of a send, of the slowest stage, and of all stages one after the other."""
+    send = np.where(plans.pp > 1, machine.send_s(plans, once.boundary_bytes), 0.0)
+    ends = np.maximum(once.embedding.time_s, once.head.time_s)
+    alone = once.embedding.time_s + once.head.time_s
+    layers = _layers(model, plans)
+    stage = layers * once.layer.time_s + np.where(plans.pp > 1, ends, alone)
+    return send, stage, model.n_layers * once.layer.time_s + alone
+
+
+def _comm_s(machine: Machine, model: Model, plans: Plans, once: Pass) -> Column:
+    """Seconds of the all-reduces of the slowest stage."""
+    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
+    one = machine.all_reduce(*shape, once.boundary_bytes).time_s
+    return _layers(model, plans) * all_reduces_per_pass(model) * one
+
+
+def _held(model: Model, plans: Plans, tokens: float, sequences: Column) -> Column:
+    """Bytes on the fullest device: its weights, and what all its sequences have cached."""
+    ends = max(embedding_params(model), head_params(model))
+    layers = _layers(model, plans)
+    body = model.n_params - embedding_params(model) - head_params(model)
+    weights = WEIGHT_BYTES * (layers / model.n_layers * body + ends) / plans.tp
+    shape = Microbatch(1.0, 1, plans.tp.astype(np.float64))
+    held: Column = weights + layers * sequences * tokens * cached_bytes(model, shape)
+    return held
+
+
+def _energy_j(machine: Machine, model: Model, plans: Plans, once: Pass) -> Column:
+    """Joules of all devices of a replica, and of its sends."""
+    work = model.n_layers * once.layer.energy_j + once.embedding.energy_j + once.head.energy_j
+    sends = machine.send_energy_j(plans, once.boundary_bytes) / 2 / plans.replicas
+    energy: Column = plans.tp * work + sends
+    return energy

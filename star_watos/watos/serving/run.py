@@ -1,0 +1,255 @@
+"""The best way to serve: both phases on all dies, or each on dies of its own."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Bound, Column, Overflow, largest, number
+from star_watos.watos.dies import Dies
+from star_watos.watos.hardware import Hardware, machine_of
+from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Ints
+from star_watos.watos.serving.phases import Phase, decode_phase, prefill_phase
+from star_watos.watos.serving.pools import Pool, pool_of, region, sequences_tried
+from star_watos.watos.serving.request import Serving
+from star_watos.watos.training import Training
+from star_watos.watos.wafer import Grid, Wafer
+from star_watos.workload import Microbatch, Model, cached_bytes
+
+
+class Way(StrEnum):
+    """Where the phases run."""
+
+    TOGETHER = "together"
+    """Every replica does both in turn."""
+    APART = "apart"
+    """Some dies prefill, others decode; what is cached goes over the mesh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long may be waited."""
+
+    ttft_s: float = np.inf
+    """For the first token."""
+    tpot_s: float = np.inf
+    """For each token after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One phase of the best way: its plan and replicas, one row."""
+
+    pool: Pool
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One way to serve."""
+
+    way: Way
+    prefill: Part
+    decode: Part
+    requests_per_s: float
+    ttft_s: float
+    """Without queueing."""
+    tpot_s: float
+    energy_per_token_j: float
+    """Of tokens of answers, prompts and leakage included."""
+    bound: Bound
+    """Of the phase that keeps dies busy longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is served on what, and the best ways found."""
+
+    hardware: Hardware
+    machine: Machine
+    model: Model
+    serving: Serving
+    ways: dict[Way, Served]
+    """Those in which anything fits within the limits."""
+
+
+def serve(
+    hardware: Hardware,
+    model: Model,
+    serving: Serving,
+    limits: Limits = Limits(),
+    devices: int | None = None,
+) -> Service | Overflow:
+    """Return the ways with most tokens a second, or what of memory or of the limits nothing meets.
+
+    Phases apart are tried on wafers: their rows, or columns, are split in two.
+    """
+    machine = machine_of(hardware, Training(model=serving.model), devices)
+    it = _Search(hardware, machine, model, serving, limits)
+    together = it.together()
+    apart = it.apart() if isinstance(hardware, Wafer) else None
+    found = {way.way: way for way in (together, apart) if isinstance(way, Served)}
+    if found:
+        return Service(hardware, machine, model, serving, found)
+    assert isinstance(together, Overflow)  # noqa: S101 (nothing else is left)
+    return together
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    hardware: Hardware
+    machine: Machine
+    model: Model
+    serving: Serving
+    limits: Limits
+
+    def together(self) -> Served | Overflow:
+        """Return the best way in which each replica does both phases.
+
+        Each pass of b sequences takes b / O prompts along: d + b p / O a stage. A prompt goes with
+        O / b passes of its microbatch, at least with one.
+        """
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
+        plans, answer = pool.plans, float(self.serving.output_len)
+        prompts = plans.microbatch / answer
+        it = (self.machine, self.model, self.serving, plans)
+        first, then = prefill_phase(*it), decode_phase(*it, np.ceil(prompts))
+        tpot_s = then.latency_s + plans.pp * prompts * first.stage_s
+        ttft_s = np.maximum(np.maximum(1 / prompts, 1.0) * tpot_s, first.latency_s)
+        missed = self._missed(then.memory_bytes, ttft_s, tpot_s)
+        if isinstance(missed, Overflow):
+            return missed
+        rate = np.asarray(pool.replicas * plans.pp * prompts / tpot_s)
+        row = _best(np.where(missed, -np.inf, rate))
+        parts = [Part(pool.take(row), _row(phase, row)) for phase in (first, then)]
+        times = (number(np.asarray(ttft_s)[row]), number(np.asarray(tpot_s)[row]))
+        return self._served(Way.TOGETHER, parts, number(rate[row]), times)
+
+    def _missed(
+        self, memory: Column, ttft_s: Column, tpot_s: Column
+    ) -> NDArray[np.bool_] | Overflow:
+        """Return what does not fit or takes too long; if all do, the one that misses least."""
+        limits = {
+            ("memory of the fullest device", "B"): (memory, self.machine.memory_bytes),
+            ("time to the first token", "s"): (ttft_s, self.limits.ttft_s),
+            ("time per token", "s"): (tpot_s, self.limits.tpot_s),
+        }
+        ratios = np.stack(np.broadcast_arrays(*(need / have for need, have in limits.values())))
+        missed: NDArray[np.bool_] = ratios.max(axis=0) > 1
+        if not missed.all():
+            return missed
+        nearest = int(ratios.max(axis=0).argmin())
+        (name, unit), (need, have) = list(limits.items())[int(ratios[:, nearest].argmax())]
+        return Overflow(name, float(np.asarray(need)[nearest]), have, unit)
+
+    def apart(self) -> Served | None:
+        """Return the best way with a part of the rows, or columns, for each phase."""
+        assert isinstance(self.hardware, Wafer)  # noqa: S101 (the caller's)
+        grid = self.hardware.grid
+        splits = [
+            (Grid(rows=k, cols=grid.cols), Grid(rows=grid.rows - k, cols=grid.cols))
+            for k in range(1, grid.rows)
+        ]
+        splits += [
+            (Grid(rows=grid.rows, cols=k), Grid(rows=grid.rows, cols=grid.cols - k))
+            for k in range(1, grid.cols)
+        ]
+        found = [self._split(*split) for split in splits]
+        ways = [way for way in found if way is not None]
+        return max(ways, key=lambda way: way.requests_per_s, default=None)
+
+    def _split(self, ahead: Grid, behind: Grid) -> Served | None:
+        """Return the best plans of both parts; they meet along their common edge."""
+        first = self._prefill(ahead)
+        then = self._decode(behind)
+        if first is None or then is None:
+            return None
+        edge = ahead.cols if ahead.cols == behind.cols else ahead.rows
+        handoff_s = self._cache_bytes() / (edge * self._link_bytes_per_s)
+        rates = [
+            number(first.pool.replicas / first.phase.stage_s),
+            self._answers_per_s(then),
+            1 / handoff_s,
+        ]
+        ttft_s = number(first.phase.latency_s) + handoff_s
+        if ttft_s > self.limits.ttft_s:
+            return None
+        times = (ttft_s, number(then.phase.latency_s))
+        return self._served(Way.APART, [first, then], min(rates), times)
+
+    def _prefill(self, grid: Grid) -> Part | None:
+        pool = region(grid, self.model, np.array([1]))
+        phase = prefill_phase(self.machine, self.model, self.serving, pool.plans)
+        rate = pool.replicas / phase.stage_s
+        return self._fastest(pool, phase, rate, self.limits.ttft_s)
+
+    def _decode(self, grid: Grid) -> Part | None:
+        pool = region(grid, self.model, sequences_tried())
+        phase = decode_phase(self.machine, self.model, self.serving, pool.plans)
+        rate = pool.replicas * pool.plans.pp * pool.plans.microbatch / phase.latency_s
+        return self._fastest(pool, phase, rate, self.limits.tpot_s)
+
+    def _fastest(self, pool: Pool, phase: Phase, rate: Column, limit_s: float) -> Part | None:
+        """Return the plan with the highest rate that fits, if any does."""
+        small = np.asarray(phase.memory_bytes <= self.machine.memory_bytes)
+        fits = small & (phase.latency_s <= limit_s)
+        if not fits.any():
+            return None
+        row = _best(np.where(fits, rate, -np.inf))
+        return Part(pool.take(row), _row(phase, row))
+
+    def _answers_per_s(self, then: Part) -> float:
+        plans = then.pool.plans
+        tokens = then.pool.replicas * plans.pp * plans.microbatch / then.phase.latency_s
+        return number(tokens) / self.serving.output_len
+
+    def _cache_bytes(self) -> float:
+        """What a prompt leaves cached in all layers."""
+        one = number(cached_bytes(self.model, Microbatch(1.0, 1)))
+        return self.serving.prompt_len * self.model.n_layers * one
+
+    @property
+    def _link_bytes_per_s(self) -> float:
+        assert isinstance(self.machine, Dies)  # noqa: S101 (phases are apart on wafers only)
+        return self.machine.wafer.d2d.link_bytes_per_s
+
+    def _served(
+        self, way: Way, parts: list[Part], rate: float, times: tuple[float, float]
+    ) -> Served:
+        first, then = parts
+        answer = self.serving.output_len
+        tokens_j = answer * number(then.phase.energy_j) / int(then.pool.plans.microbatch[0])
+        static_j = self.machine.static_power_w / rate
+        per_request_j = number(first.phase.energy_j) + tokens_j + static_j
+        busy = answer * number(then.phase.stage_s) / int(then.pool.plans.microbatch[0])
+        longer = first if number(first.phase.stage_s) > busy else then
+        return Served(way, first, then, rate, *times, per_request_j / answer, _bound(longer.phase))
+
+
+def _best(rate: Column) -> Ints:
+    """Return the first row of the highest rate."""
+    return np.array([int(np.argmax(rate))])
+
+
+def _row(phase: Phase, row: Ints) -> Phase:
+    """Return one row of a phase."""
+    names = ("latency_s", "stage_s", "memory_bytes", "energy_j", "dram_s", "comm_s")
+    n = len(phase.plans)
+    columns = (np.broadcast_to(getattr(phase, name), n)[row] for name in names)
+    return Phase(phase.plans.take(row), *columns)
+
+
+def _bound(phase: Phase) -> Bound:
+    """Return what keeps a stage longest: all-reduces, DRAM, or the rest, which is work."""
+    dram, comm = number(phase.dram_s), number(phase.comm_s)
+    work = number(phase.stage_s) - comm
+    terms: dict[Bound, Column] = {
+        Bound.DRAM: dram if dram > work / 2 else 0.0,
+        Bound.D2D: comm,
+        Bound.COMPUTE: work if dram <= work / 2 else 0.0,
+    }
+    bound = largest(terms)
+    assert isinstance(bound, Bound)  # noqa: S101 (of numbers)
+    return bound
