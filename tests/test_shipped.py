@@ -9,6 +9,7 @@ from star_watos import workload
 from star_watos.cli.star import app as star
 from star_watos.cli.watos import app as watos
 from star_watos.explore.candidates import load_sweep, parts
+from star_watos.explore.serving import ServingExploration
 from star_watos.explore.star import CoreExploration
 from star_watos.explore.star_mesh import MeshExploration
 from star_watos.explore.watos import WaferExploration
@@ -27,7 +28,7 @@ KINDS = {
         star,
         ("core", "mesh", "sweep", "mesh-sweep", "sparsity", "technology", "accelerator"),
     ),
-    "watos": (watos, ("wafer", "cluster", "sweep", "technology")),
+    "watos": (watos, ("wafer", "cluster", "sweep", "serving-sweep", "technology")),
 }
 
 
@@ -92,7 +93,12 @@ def test_sweeps_run(name, tmp_path):
 
 @pytest.mark.parametrize("name", SWEEPS)
 def test_baselines_are_legal(name):
-    kinds = {MeshExploration: "star_mesh", CoreExploration: "star", WaferExploration: ""}
+    kinds = {
+        MeshExploration: "star_mesh",
+        CoreExploration: "star",
+        ServingExploration: "serving",
+        WaferExploration: "",
+    }
     kind = next(kind for kind, part in kinds.items() if part in name)
     sweep, _ = load_sweep(kind, name)
     assert set(parts(sweep, {})) == {"hardware", "workload"}

@@ -8,9 +8,12 @@ import pytest
 
 from star_watos.cli.watos import app
 from star_watos.cost import Overflow
+from star_watos.explore import explore, non_dominated
+from star_watos.explore.candidates import load_sweep
+from star_watos.explore.serving import ServingExploration, ServingProblem
 from star_watos.spec import load
 from star_watos.watos import Dies, Wafer, load_hardware, plans_of
-from star_watos.watos.serving import Limits, Serving, Way, document, serve
+from star_watos.watos.serving import Limits, Search, Serving, Way, document, serve
 from star_watos.watos.serving.phases import decode_phase, prefill_phase
 from star_watos.watos.serving.pools import region, sequences_tried
 from star_watos.watos.wafer import Grid
@@ -247,3 +250,42 @@ def test_the_command(run):
     code, _, err = run(app, "serve", "--keep-ratio", "2")
     assert code == 2
     assert "--keep-ratio" in err
+
+
+SWEEP = """
+kind: watos-serving-exploration
+hardware: watos_config3
+workload: {model: llama3_8b, prompt_len: 512, output_len: 64}
+space:
+  hardware.grid.rows: {choices: [2, 3]}
+  hardware.dram.stacks_per_die: {choices: [2, 4]}
+objectives:
+  tokens_per_s: maximize
+  tpot_s: minimize
+constraints:
+  tpot_s: {max: 0.05}
+search: {sampler: exhaustive}
+"""
+
+
+def test_the_front_of_wafers_that_serve_is_that_of_every_way(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SWEEP, encoding="utf-8")
+    sweep, folder = load_sweep(ServingExploration, str(path))
+    result = explore(sweep, ServingProblem(sweep, folder), tmp_path / "out")
+    points = []
+    for rows in (2, 3):
+        for stacks in (2, 4):
+            changes = [f"grid.rows={rows}", f"dram.stacks_per_die={stacks}"]
+            wafer = load_hardware("watos_config3", changes)
+            search = Search(wafer, Dies(wafer), MODEL, SERVING)
+            every = search.every_together()
+            fits = np.asarray(every.decode.memory_bytes <= wafer.memory_capacity_bytes)
+            columns = (64 * every.requests_per_s, every.tpot_s)
+            points += np.stack(columns, axis=1)[fits].tolist()
+            points += [(64 * way.requests_per_s, way.tpot_s) for way in search.splits()]
+    table = np.array([point for point in points if point[1] <= 0.05])
+    best = np.unique(table[non_dominated(table, np.array([-1.0, 1.0]))], axis=0)
+    found = np.unique([[row["tokens_per_s"], row["tpot_s"]] for row in result.rows], axis=0)
+    np.testing.assert_allclose(found, best, rtol=1e-12)
+    assert {row["way"] for row in result.rows} == {"together", "apart"}

@@ -151,9 +151,12 @@ def _shape(text: str | None) -> dict[str, int]:
     return {"tp_rows": rows, "tp_cols": cols}
 
 
-def _exploration(_sweep: str) -> "tuple[type[Exploration], Any]":
+def _exploration(sweep: str) -> "tuple[type[Exploration], Any]":
+    from star_watos.explore.serving import ServingExploration, ServingProblem
     from star_watos.explore.watos import WaferExploration, WaferProblem
 
+    if exploring.kind_of(sweep) == "watos-serving-exploration":
+        return ServingExploration, ServingProblem
     return WaferExploration, WaferProblem
 
 
@@ -169,9 +172,12 @@ app.command()(measured.validate)
 
 @app.command()
 def schema(
-    kind: Annotated[str, typer.Argument(help="wafer, cluster, sweep or technology.")] = "wafer",
+    kind: Annotated[
+        str, typer.Argument(help="wafer, cluster, sweep, serving-sweep or technology.")
+    ] = "wafer",
 ) -> None:
     """Print the JSON Schema of a kind of YAML file, for editors."""
+    from star_watos.explore.serving import ServingExploration
     from star_watos.explore.watos import WaferExploration
     from star_watos.spec import Spec
     from star_watos.technology.wafer import WaferTechnology
@@ -181,6 +187,7 @@ def schema(
         "wafer": Wafer,
         "cluster": Cluster,
         "sweep": WaferExploration,
+        "serving-sweep": ServingExploration,
         "technology": WaferTechnology,
     }
     common.print_schema(kinds, kind)

@@ -102,7 +102,8 @@ class WaferProblem:
         model: Model = _model(training, self.beside)
         overflow = wafer_overflow(wafer)
         if overflow:
-            return Outcome([], 0, 0, {overflow.name: 1}, self._worst(wafer, overflow))
+            miss = worst_limit(self.sweep, wafer, overflow)
+            return Outcome([], 0, 0, {overflow.name: 1}, miss)
         plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
@@ -139,15 +140,16 @@ class WaferProblem:
         rates = {"uniform_tokens_per_s": tokens / found.uniform_s, "tokens_per_s": tokens / seconds}
         return {**parameters, **mapping, **rates, "gain": found.uniform_s / seconds - 1}
 
-    def _worst(self, wafer: Wafer, overflow: Overflow) -> Overflow:
-        """Return the worst of `overflow` and the limits that the wafer alone breaks."""
-        figures = wafer_metrics(wafer)
-        limits = [
-            limit.overflow(name, figures[name])
-            for name, limit in self.sweep.constraints.items()
-            if name in figures
-        ]
-        return max([overflow, *filter(None, limits)], key=lambda miss: miss.excess)
+
+def worst_limit(sweep: Exploration, wafer: Wafer, overflow: Overflow) -> Overflow:
+    """Return the worst of `overflow` and the limits that the wafer alone breaks."""
+    figures = wafer_metrics(wafer)
+    limits = [
+        limit.overflow(name, figures[name])
+        for name, limit in sweep.constraints.items()
+        if name in figures
+    ]
+    return max([overflow, *filter(None, limits)], key=lambda miss: miss.excess)
 
 
 def mapping_columns(plans: Plans) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:

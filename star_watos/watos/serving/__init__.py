@@ -2,6 +2,16 @@
 
 from star_watos.watos.serving.document import document
 from star_watos.watos.serving.request import Serving
-from star_watos.watos.serving.run import Limits, Served, Service, Way, serve
+from star_watos.watos.serving.run import Limits, Search, Served, Service, Together, Way, serve
 
-__all__ = ["Limits", "Served", "Service", "Serving", "Way", "document", "serve"]
+__all__ = [
+    "Limits",
+    "Search",
+    "Served",
+    "Service",
+    "Serving",
+    "Together",
+    "Way",
+    "document",
+    "serve",
+]

@@ -12,8 +12,9 @@ pieces that go along with every pass of decode, so that all passes are alike (ch
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from star_watos.cost import Column
+from star_watos.cost import Bound, Column, largest
 from star_watos.watos.layer import all_reduces_per_pass
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Ints, Plans
@@ -37,10 +38,21 @@ class Phase:
     """On the fullest device, for all sequences that are in it."""
     energy_j: Column
     """Of one pass of one prompt, or of one token of b sequences; without leakage."""
-    dram_s: Column
-    """Of the slowest stage, what its DRAM traffic takes alone."""
     comm_s: Column
     """Of the slowest stage, what its all-reduces take."""
+    in_dram: Column
+    """Whether a layer's DRAM traffic alone takes longer than its operations at the peak."""
+
+    @property
+    def bound(self) -> NDArray[np.object_]:
+        """What keeps a stage longer: all-reduces, or work, which is DRAM's or the cores'."""
+        work_s = self.stage_s - self.comm_s
+        terms: dict[Bound, Column] = {
+            Bound.COMPUTE: np.where(self.in_dram, 0.0, work_s),
+            Bound.DRAM: np.where(self.in_dram, work_s, 0.0),
+            Bound.D2D: self.comm_s,
+        }
+        return np.asarray(largest(terms))
 
 
 def prefill_phase(machine: Machine, model: Model, serving: Serving, plans: Plans) -> Phase:
@@ -55,8 +67,9 @@ def prefill_phase(machine: Machine, model: Model, serving: Serving, plans: Plans
         stage_s=np.maximum(stage_s, send),
         memory_bytes=held,
         energy_j=_energy_j(machine, model, plans, once),
-        dram_s=_layers(model, plans) * once.layer.dram_bytes / machine.memory_bytes_per_s,
         comm_s=_comm_s(machine, model, plans, once),
+        in_dram=once.layer.dram_bytes / machine.memory_bytes_per_s
+        > once.layer.ops / machine.device_flops_per_s,
     )
 
 
@@ -78,8 +91,9 @@ def decode_phase(
         stage_s=stage_s,
         memory_bytes=_held(model, plans, tokens, (sequences + prompts) * plans.pp),
         energy_j=_energy_j(machine, model, plans, once),
-        dram_s=_layers(model, plans) * once.layer.dram_bytes / machine.memory_bytes_per_s,
         comm_s=_comm_s(machine, model, plans, once),
+        in_dram=once.layer.dram_bytes / machine.memory_bytes_per_s
+        > once.layer.ops / machine.device_flops_per_s,
     )
 
 

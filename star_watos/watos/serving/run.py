@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.cost import Bound, Column, Overflow, largest, number
+from star_watos.cost import Bound, Column, Overflow, number
 from star_watos.watos.dies import Dies
 from star_watos.watos.hardware import Hardware, machine_of
 from star_watos.watos.machine import Machine
@@ -87,7 +87,7 @@ def serve(
     Phases apart are tried on wafers: their rows, or columns, are split in two.
     """
     machine = machine_of(hardware, Training(model=serving.model), devices)
-    it = _Search(hardware, machine, model, serving, limits)
+    it = Search(hardware, machine, model, serving, limits)
     together = it.together()
     apart = it.apart() if isinstance(hardware, Wafer) else None
     found = {way.way: way for way in (together, apart) if isinstance(way, Served)}
@@ -98,15 +98,29 @@ def serve(
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class Together:
+    """Every plan in which a replica does both phases, one row each."""
+
+    pool: Pool
+    prefill: Phase
+    decode: Phase
+    requests_per_s: Column
+    ttft_s: Column
+    tpot_s: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is served on what, and the limits that a way must keep."""
+
     hardware: Hardware
     machine: Machine
     model: Model
     serving: Serving
-    limits: Limits
+    limits: Limits = Limits()
 
-    def together(self) -> Served | Overflow:
-        """Return the best way in which each replica does both phases.
+    def every_together(self) -> Together:
+        """Return all plans in which each replica does both phases, whether they fit or not.
 
         Each pass of b sequences takes b / O prompts along: d + b p / O a stage. A prompt goes with
         O / b passes of its microbatch, at least with one.
@@ -118,14 +132,21 @@ class _Search:
         first, then = prefill_phase(*it), decode_phase(*it, np.ceil(prompts))
         tpot_s = then.latency_s + plans.pp * prompts * first.stage_s
         ttft_s = np.maximum(np.maximum(1 / prompts, 1.0) * tpot_s, first.latency_s)
-        missed = self._missed(then.memory_bytes, ttft_s, tpot_s)
+        rate = pool.replicas * plans.pp * prompts / tpot_s
+        return Together(pool, first, then, rate, ttft_s, tpot_s)
+
+    def together(self) -> Served | Overflow:
+        """Return the best way in which each replica does both phases."""
+        every = self.every_together()
+        missed = self._missed(every.decode.memory_bytes, every.ttft_s, every.tpot_s)
         if isinstance(missed, Overflow):
             return missed
-        rate = np.asarray(pool.replicas * plans.pp * prompts / tpot_s)
-        row = _best(np.where(missed, -np.inf, rate))
-        parts = [Part(pool.take(row), _row(phase, row)) for phase in (first, then)]
-        times = (number(np.asarray(ttft_s)[row]), number(np.asarray(tpot_s)[row]))
-        return self._served(Way.TOGETHER, parts, number(rate[row]), times)
+        row = _best(np.where(missed, -np.inf, every.requests_per_s))
+        pool = every.pool.take(row)
+        parts = [Part(pool, _row(phase, row)) for phase in (every.prefill, every.decode)]
+        columns = (every.requests_per_s, every.ttft_s, every.tpot_s)
+        rate, *times = (number(np.asarray(column)[row]) for column in columns)
+        return self._served(Way.TOGETHER, parts, rate, (times[0], times[1]))
 
     def _missed(
         self, memory: Column, ttft_s: Column, tpot_s: Column
@@ -146,19 +167,18 @@ class _Search:
 
     def apart(self) -> Served | None:
         """Return the best way with a part of the rows, or columns, for each phase."""
+        return max(self.splits(), key=lambda way: way.requests_per_s, default=None)
+
+    def splits(self) -> list[Served]:
+        """Return the best plans of both parts of every split of the wafer in which any fit."""
         assert isinstance(self.hardware, Wafer)  # noqa: S101 (the caller's)
-        grid = self.hardware.grid
-        splits = [
-            (Grid(rows=k, cols=grid.cols), Grid(rows=grid.rows - k, cols=grid.cols))
-            for k in range(1, grid.rows)
+        rows, cols = self.hardware.grid.rows, self.hardware.grid.cols
+        halves = [
+            *((Grid(rows=k, cols=cols), Grid(rows=rows - k, cols=cols)) for k in range(1, rows)),
+            *((Grid(rows=rows, cols=k), Grid(rows=rows, cols=cols - k)) for k in range(1, cols)),
         ]
-        splits += [
-            (Grid(rows=grid.rows, cols=k), Grid(rows=grid.rows, cols=grid.cols - k))
-            for k in range(1, grid.cols)
-        ]
-        found = [self._split(*split) for split in splits]
-        ways = [way for way in found if way is not None]
-        return max(ways, key=lambda way: way.requests_per_s, default=None)
+        found = (self._split(*both) for both in halves)
+        return [way for way in found if way is not None]
 
     def _split(self, ahead: Grid, behind: Grid) -> Served | None:
         """Return the best plans of both parts; they meet along their common edge."""
@@ -219,13 +239,22 @@ class _Search:
         self, way: Way, parts: list[Part], rate: float, times: tuple[float, float]
     ) -> Served:
         first, then = parts
+        energy_j = self.energy_per_token_j(first.phase, then.phase, rate)
+        bound = self.bound(first.phase, then.phase)[0]
+        return Served(way, first, then, rate, *times, number(energy_j), bound)
+
+    def bound(self, first: Phase, then: Phase) -> NDArray[np.object_]:
+        """Return what bounds the phase for which a request keeps a stage longer."""
+        answer = self.serving.output_len * then.stage_s / then.plans.microbatch
+        return np.where(first.stage_s > answer, first.bound, then.bound)
+
+    def energy_per_token_j(self, first: Phase, then: Phase, requests_per_s: Column) -> Column:
+        """Joules of a token of an answer: its passes, its share of the prompt's and of leakage."""
         answer = self.serving.output_len
-        tokens_j = answer * number(then.phase.energy_j) / int(then.pool.plans.microbatch[0])
-        static_j = self.machine.static_power_w / rate
-        per_request_j = number(first.phase.energy_j) + tokens_j + static_j
-        busy = answer * number(then.phase.stage_s) / int(then.pool.plans.microbatch[0])
-        longer = first if number(first.phase.stage_s) > busy else then
-        return Served(way, first, then, rate, *times, per_request_j / answer, _bound(longer.phase))
+        tokens_j = answer * then.energy_j / then.plans.microbatch
+        static_j = self.machine.static_power_w / requests_per_s
+        energy: Column = (first.energy_j + tokens_j + static_j) / answer
+        return energy
 
 
 def _best(rate: Column) -> Ints:
@@ -235,21 +264,7 @@ def _best(rate: Column) -> Ints:
 
 def _row(phase: Phase, row: Ints) -> Phase:
     """Return one row of a phase."""
-    names = ("latency_s", "stage_s", "memory_bytes", "energy_j", "dram_s", "comm_s")
+    names = ("latency_s", "stage_s", "memory_bytes", "energy_j", "comm_s", "in_dram")
     n = len(phase.plans)
     columns = (np.broadcast_to(getattr(phase, name), n)[row] for name in names)
     return Phase(phase.plans.take(row), *columns)
-
-
-def _bound(phase: Phase) -> Bound:
-    """Return what keeps a stage longest: all-reduces, DRAM, or the rest, which is work."""
-    dram, comm = number(phase.dram_s), number(phase.comm_s)
-    work = number(phase.stage_s) - comm
-    terms: dict[Bound, Column] = {
-        Bound.DRAM: dram if dram > work / 2 else 0.0,
-        Bound.D2D: comm,
-        Bound.COMPUTE: work if dram <= work / 2 else 0.0,
-    }
-    bound = largest(terms)
-    assert isinstance(bound, Bound)  # noqa: S101 (of numbers)
-    return bound
