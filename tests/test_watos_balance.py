@@ -11,17 +11,16 @@ from star_watos.cli.watos import app as watos
 from star_watos.cost import Overflow
 from star_watos.watos import Training, load_hardware, simulate
 from star_watos.watos.balance import (
-    EVERYTHING,
     Operator,
     Options,
     Part,
+    Pipeline,
     Stage,
     balance,
     balanced,
     park,
 )
 from star_watos.watos.balance.layer import operators_of, stages_of
-from star_watos.watos.balance.pipeline import Pipeline
 from star_watos.watos.balance.refine import refined
 from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.iteration import evaluate
@@ -274,7 +273,7 @@ def test_a_stage_that_runs_much_again_gives_a_layer_away():
     model, wafer = training.load(), load_hardware("watos_config3")
     setting = Setting(wafer, Placed(wafer, None, 4), model, training)
     plans = plans_of(1, tp_rows=2, pp=12, dp=8, ep=8, sp=1, zero=1)
-    pipeline = Pipeline.of(setting, plans, EVERYTHING)
+    pipeline = Pipeline.of(setting, plans)
     start = pipeline.scheduled()
     found = refined(pipeline, start)
     assert found.balance.slowest_s <= start.balance.slowest_s

@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from star_watos.cost import Overflow
+from star_watos.cost import Overflow, number
 from star_watos.watos import Choices, Dies, Plans, Recompute, Training, Wafer, plans_on
-from star_watos.watos.balance import Balanced, Part, best_balanced, played_s, promising
+from star_watos.watos.balance import (
+    Balanced,
+    Part,
+    Pipeline,
+    best_balanced,
+    played_s,
+    promising,
+)
 from star_watos.watos.baselines import RowMajor, megatron_plans
 from star_watos.watos.baselines.megatron import POLICIES
 from star_watos.watos.placed import Order, Placed
@@ -123,9 +130,6 @@ class Case:
         it = (self.wafer, None, self.wafers)
         return [Dies(*it), *(Placed(*it, order) for order in Order)]
 
-    def _setting(self, machine: Dies) -> Setting:
-        return Setting(self.wafer, machine, self.model, self.training)
-
     def without(self, parts: frozenset[str]) -> Best | None:
         """Return the fastest plan that is found without some of `PARTS`; None where none fits."""
         uniform = self._uniform(parts)
@@ -134,12 +138,25 @@ class Case:
         if left_out == frozenset(Part):
             return uniform
         best = uniform
-        for setting, plans in self._searched(parts):
-            worth_it = promising(setting, plans, least_s)
-            found = best_balanced(setting, worth_it, left_out)
+        for pipelines in self._promising[CENTRAL in parts]:
+            worth_it = [each for each in pipelines if number(each.result.iteration_s) < least_s]
+            found = best_balanced(worth_it, left_out)
             if found is not None and (best is None or found.iteration_s < best.iteration_s):
-                best = Best(found.iteration_s, setting, found)
+                best = Best(found.iteration_s, found.pipeline.setting, found)
         return best
+
+    @cached_property
+    def _promising(self) -> dict[bool, list[list[Pipeline]]]:
+        """The plans that are balanced: of every order, and Megatron-LM's where that is kept."""
+        settings = (Setting(self.wafer, it, self.model, self.training) for it in self._machines)
+        most_s = self._megatron_played[0].iteration_s if self._megatron_played else float("inf")
+        every = [promising(setting, self.plans, most_s) for setting in settings]
+        known = [
+            promising(best.setting, best.setting.iteration.plans, float("inf"))
+            for best in self._megatron_played
+            if isinstance(best.setting, Simulation)
+        ]
+        return {False: every, True: known}
 
     @property
     def gain(self) -> float | None:
@@ -164,11 +181,3 @@ class Case:
     def _played(self) -> list[Best]:
         """The fastest plan of each order by events, and Megatron-LM's."""
         return [*self._megatron_played, *(Best(played_s(it), it, None) for it in self.central)]
-
-    def _searched(self, parts: frozenset[str]) -> list[tuple[Setting, Plans]]:
-        """Return machines and the plans on them that are balanced."""
-        if CENTRAL not in parts:
-            return [(self._setting(machine), self.plans) for machine in self._machines]
-        if isinstance(self.megatron, Overflow):
-            return []
-        return [(self.megatron, self.megatron.iteration.plans)]

@@ -30,7 +30,7 @@ class Row:
         What is found with less is a way for more: nothing is slower for a part that is there.
         """
         ladder = [frozenset(PARTS[i:]) for i in range(len(PARTS) + 1)]
-        asked = [*ladder, *(frozenset({name}) for name in PARTS)]
+        asked = dict.fromkeys([*ladder, *(frozenset({name}) for name in PARTS)])
         each = {parts: self.case.without(parts) for parts in asked}
         return {
             parts: fastest_of(best for other, best in each.items() if other >= parts)

@@ -4,6 +4,7 @@ from star_watos.watos.balance.document import document
 from star_watos.watos.balance.operators import Operator, Options
 from star_watos.watos.balance.parking import park
 from star_watos.watos.balance.parts import EVERYTHING, Part
+from star_watos.watos.balance.pipeline import Pipeline
 from star_watos.watos.balance.run import (
     Balanced,
     Comparison,
@@ -22,6 +23,7 @@ __all__ = [
     "Operator",
     "Options",
     "Part",
+    "Pipeline",
     "Stage",
     "balance",
     "balanced",

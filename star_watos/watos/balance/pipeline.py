@@ -1,6 +1,6 @@
 """One plan's pipeline, whose stages run again and keep what is best for the slowest."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Overflow
 from star_watos.watos.balance.layer import operators_of, stages_of
 from star_watos.watos.balance.operators import Options
-from star_watos.watos.balance.parts import Part, Without
+from star_watos.watos.balance.parts import EVERYTHING, Part, Without
 from star_watos.watos.balance.schedule import Balance, Stage, balanced, stage_tables
 from star_watos.watos.dies import Dies
 from star_watos.watos.iteration import Iterations
@@ -48,6 +48,11 @@ class Scheduled:
         return total
 
     @property
+    def key(self) -> bytes:
+        """What decides how long it takes: layers and what is run again, by stage."""
+        return self.layers.tobytes() + self.balance.option.tobytes()
+
+    @property
     def away_bytes(self) -> NDArray[np.float64]:
         """What stages have each other keep of one microbatch, [stages, stages]."""
         in_flight = np.array([[stage.in_flight] for stage in self.stages])
@@ -55,34 +60,37 @@ class Scheduled:
         return each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pipeline:
     """A plan and what scheduling its stages needs to know."""
 
     setting: Setting
     plans: Plans
     """One row."""
-    without: Without
     result: Iterations
     """Of the plan by itself, nothing being run again."""
     options: Options
     layout: Layout
     """Of one wafer; each has as many stages."""
+    played_s: dict[bytes, float] = field(default_factory=dict)
+    """What schedules took by events, by their `key`: the same are not played again."""
 
     @classmethod
-    def of(cls, it: Setting, plans: Plans, without: Without) -> "Pipeline":
+    def of(cls, it: Setting, plans: Plans) -> "Pipeline":
         """Return the pipeline of a plan on wafers."""
         machine = it.machine
         assert isinstance(machine, Dies)  # noqa: S101 (only wafers are balanced)
         options = Options.of(operators_of(machine, it.model, it.training, plans))
-        return cls(it, plans, without, it.evaluate(plans), options, machine.layout(plans))
+        return cls(it, plans, it.evaluate(plans), options, machine.layout(plans))
 
     @property
     def pp(self) -> int:
         """Stages on all wafers."""
         return int(self.plans.pp[0])
 
-    def scheduled(self, layers: Ints | None = None) -> Scheduled | None:
+    def scheduled(
+        self, without: Without = EVERYTHING, layers: Ints | None = None
+    ) -> Scheduled | None:
         """Return the best for the slowest stage; None where the memory does not do for it.
 
         `layers` are those of each stage; left out, as many as can be equal.
@@ -92,8 +100,8 @@ class Pipeline:
         if layers is not None:
             kind = with_layers(kind, layers)
         stages = stages_of(it.machine, it.model, it.training, self.plans, self.result, kind)
-        uniform = Part.RECOMPUTE in self.without
-        found = balanced(stages, self.options, self._hops, self._pools, uniform=uniform)
+        uniform, pools = Part.RECOMPUTE in without, self._pools(without)
+        found = balanced(stages, self.options, self._hops, pools, uniform=uniform)
         return None if isinstance(found, Overflow) else Scheduled(kind, stages, self.options, found)
 
     def least_s(self, scheduled: Scheduled) -> float:
@@ -105,11 +113,10 @@ class Pipeline:
         """Stages on one wafer."""
         return len(self.layout.dies)
 
-    @property
-    def _pools(self) -> NDArray[np.intp]:
-        """Who keeps things for whom: the stages of a wafer, or nobody."""
+    def _pools(self, without: Without) -> NDArray[np.intp]:
+        """Return who keeps things for whom: the stages of a wafer, or nobody."""
         stage = np.arange(self.pp)
-        return stage if Part.MEMORY in self.without else stage // self.on_one
+        return stage if Part.MEMORY in without else stage // self.on_one
 
     @property
     def _hops(self) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ next; until none does.
 
 import numpy as np
 
+from star_watos.watos.balance.parts import EVERYTHING, Without
 from star_watos.watos.balance.pipeline import Pipeline, Scheduled
 from star_watos.watos.plans import Ints
 
@@ -14,11 +15,11 @@ DIGITS = 9
 """Of the slowest stage's time: closer times are one."""
 
 
-def refined(pipeline: Pipeline, start: Scheduled) -> Scheduled:
+def refined(pipeline: Pipeline, start: Scheduled, without: Without = EVERYTHING) -> Scheduled:
     """Return a schedule whose slowest stage is no slower than that of `start`."""
     best = start
     while True:
-        ways = (pipeline.scheduled(layers) for layers in _moved(best))
+        ways = (pipeline.scheduled(without, layers) for layers in _moved(best))
         found = [way for way in ways if way is not None]
         scale = best.balance.slowest_s
         following = min(found, key=lambda way: _order(way, scale), default=best)

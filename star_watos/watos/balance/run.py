@@ -1,5 +1,6 @@
 """The fastest of the plans whose stages need not all do the same, timed by events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -56,11 +57,11 @@ def balance(simulation: Simulation, plans: Plans, without: Without = EVERYTHING)
     A plan is worth trying if it would be faster under some policy, whether that fits or not.
     """
     uniform_s = played_s(simulation)
-    worth_it = promising(simulation, plans, uniform_s)
-    best = best_balanced(simulation, worth_it, without)
+    pipelines = promising(simulation, plans, uniform_s)
+    best = best_balanced(pipelines, without)
     if best is not None and best.iteration_s >= uniform_s:
         best = None
-    return Comparison(uniform_s, best, len(worth_it))
+    return Comparison(uniform_s, best, len(pipelines))
 
 
 def played_s(simulation: Simulation) -> float:
@@ -69,57 +70,64 @@ def played_s(simulation: Simulation) -> float:
     return play_iteration(it.machine, it.model, it.training, run.plans, run).makespan_s
 
 
-def promising(it: Setting, plans: Plans, uniform_s: float) -> Plans:
+def promising(it: Setting, plans: Plans, uniform_s: float) -> list[Pipeline]:
     """Return the plans that would be fastest if all fitted, nothing being run again in them."""
     seconds = np.asarray(it.evaluate(plans).iteration_s)
     order = np.argsort(seconds, kind="stable")
     faster = plans.take(order[seconds[order] < uniform_s])
     plain = replace(faster, recompute=np.full_like(faster.recompute, Recompute.NONE))
     first, _ = plain.distinct(*(f.name for f in fields(Plans)))
-    return plain.take(np.sort(first)[:MOST_TRIED])
+    rows = np.sort(first)[:MOST_TRIED]
+    return [Pipeline.of(it, plain.take(rows[[place]])) for place in range(len(rows))]
 
 
-def best_balanced(it: Setting, plans: Plans, without: Without = EVERYTHING) -> Balanced | None:
+def best_balanced(pipelines: Sequence[Pipeline], without: Without = EVERYTHING) -> Balanced | None:
     """Return the fastest of some plans, its stages balanced; None where the memory of none does."""
-    found = _all_played(it, plans, without)
+    found = _all_played(pipelines, without)
     if Part.REFINEMENT not in without:
-        found += [_refined(each) for each in found[:MOST_REFINED]]
+        found += [_refined(each, without) for each in found[:MOST_REFINED]]
     best = min(found, key=lambda each: each.iteration_s, default=None)
     return best if best is None or Part.PLACEMENT in without else _placed(best)
 
 
-def _all_played(it: Setting, plans: Plans, without: Without) -> list[Balanced]:
+def _all_played(pipelines: Sequence[Pipeline], without: Without) -> list[Balanced]:
     """Return the plans that may be the fastest, played, in order of their times.
 
     A plan takes its slowest stage's time for each microbatch at least.
     """
     found: list[Balanced] = []
-    for row in range(len(plans)):
-        pipeline = Pipeline.of(it, plans.take(np.array([row])), without)
-        scheduled = pipeline.scheduled()
-        if scheduled is not None and (
-            not found or pipeline.least_s(scheduled) < found[0].iteration_s
-        ):
+    for pipeline in pipelines:
+        scheduled = pipeline.scheduled(without)
+        if scheduled is None:
+            continue
+        if not found or pipeline.least_s(scheduled) < found[0].iteration_s:
             found.append(_played(pipeline, scheduled))
             found.sort(key=lambda each: each.iteration_s)
     return found
 
 
-def _refined(start: Balanced) -> Balanced:
+def _refined(start: Balanced, without: Without) -> Balanced:
     """Return it with other layers a stage, where that is faster."""
-    other = _played(start.pipeline, refined(start.pipeline, start.scheduled))
+    other = _played(start.pipeline, refined(start.pipeline, start.scheduled, without))
     return other if other.iteration_s < start.iteration_s else start
 
 
 def _played(pipeline: Pipeline, scheduled: Scheduled) -> Balanced:
     """Return the schedule played, what is kept elsewhere holding up the slowest stage."""
-    it, plans, layout = pipeline.setting, pipeline.plans, pipeline.layout
-    result = pipeline.result
-    work = plan_work(it.machine, it.model, it.training, plans, result, scheduled.kind)
-    seconds = play_work(_again(work, scheduled)).makespan_s
+    key, layout = scheduled.key, pipeline.layout
+    if key not in pipeline.played_s:
+        pipeline.played_s[key] = _seconds(pipeline, scheduled)
     busiest_s = remote_s(pipeline, scheduled, layout)
-    late = work.n_microbatches * late_s(pipeline, scheduled, busiest_s)
-    return Balanced(pipeline, scheduled, seconds + late, busiest_s, layout)
+    n_microbatches = int(pipeline.result.n_microbatches[0])
+    late = n_microbatches * late_s(pipeline, scheduled, busiest_s)
+    return Balanced(pipeline, scheduled, pipeline.played_s[key] + late, busiest_s, layout)
+
+
+def _seconds(pipeline: Pipeline, scheduled: Scheduled) -> float:
+    """Return the iteration by events, nothing that is kept elsewhere being late."""
+    it, result = pipeline.setting, pipeline.result
+    work = plan_work(it.machine, it.model, it.training, pipeline.plans, result, scheduled.kind)
+    return play_work(_again(work, scheduled)).makespan_s
 
 
 def _placed(best: Balanced) -> Balanced:
