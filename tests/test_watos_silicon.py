@@ -192,7 +192,7 @@ def test_an_iteration_over_the_limit_is_said():
     """The limit is checked at full rate before; this is what is shown where work draws more."""
     training = Training(model="llama2_7b", seq_len=2048, global_batch=64)
     report = document(simulate(CONFIG3, training.load(), training, {}))
-    report |= {"balance": None, "chakra": None}
+    report |= {"balance": None, "chakra": None, "faults": None}
     report["metrics"] |= {"power_w": 30e3, "power_limit_w": 20e3}
     console = Console(width=120, file=io.StringIO())
     print_wafer(report, console)
