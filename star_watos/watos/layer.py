@@ -96,8 +96,7 @@ def slice_of(
     shape: Microbatch,
 ) -> Slice:
     """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
-    activations = shape.tokens * model.d_model * shape.element_bytes
-    all_reduce = machine.all_reduce(*tp_shape, activations)
+    all_reduce = machine.all_reduce(*tp_shape, joined_bytes(model, shape))
     kinds = [
         (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
         for kind, count in layer_kinds(model)
@@ -113,6 +112,12 @@ def slice_of(
         kv_bytes=shape.element_bytes * shape.tokens * width,
         embedding_comm=all_reduce,
     )
+
+
+def joined_bytes(model: Model, shape: Microbatch) -> Column:
+    """Activations that a TP group joins: a vector a token, in the format that travels."""
+    n_bytes: Column = shape.tokens * model.d_model * shape.element_bytes
+    return n_bytes
 
 
 def all_reduces_per_pass(model: Model) -> int:
