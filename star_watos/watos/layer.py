@@ -96,7 +96,8 @@ def slice_of(
     shape: Microbatch,
 ) -> Slice:
     """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
-    all_reduce = machine.all_reduce(*tp_shape, joined_bytes(model, shape))
+    n_bytes, halves = joined_bytes(model, shape), shape.sequence_parallel
+    all_reduce = machine.all_reduce(*tp_shape, n_bytes, halves)
     kinds = [
         (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
         for kind, count in layer_kinds(model)
@@ -123,8 +124,8 @@ def joined_bytes(model: Model, shape: Microbatch) -> Column:
 def all_reduces_per_pass(model: Model) -> int:
     """Return one after attention and one after the feed-forward network; side by side, one in all.
 
-    Backward as many. With sequence parallelism each is a reduce-scatter and an all-gather of the
-    same volume (Korthikanti et al. 2022).
+    Backward as many. With sequence parallelism each is a reduce-scatter and an all-gather
+    (Korthikanti et al. 2022).
     """
     return 1 if model.parallel_block else 2
 

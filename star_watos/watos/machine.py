@@ -71,8 +71,13 @@ class Machine(Protocol):
         """Whether split weights are gathered for the next layer while one goes backward."""
         ...
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of an all-reduce of `n_bytes` over the devices that share each matrix."""
+    def all_reduce(
+        self, tp_rows: Column, tp_cols: Column, n_bytes: Column, halves: Column = False
+    ) -> Cost:
+        """Cost of an all-reduce of `n_bytes` over the devices that share each matrix.
+
+        In `halves` it is a reduce-scatter, and later an all-gather.
+        """
         ...
 
     def send_s(self, plans: Plans, n_bytes: Column) -> Column:

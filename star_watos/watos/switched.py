@@ -87,8 +87,14 @@ class Switched:
         """Whether the cluster's software does that."""
         return self.cluster.software.gathers_ahead.value
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of an all-reduce over neighbouring GPUs."""
+    def all_reduce(
+        self,
+        tp_rows: Column,
+        tp_cols: Column,
+        n_bytes: Column,
+        halves: Column = False,  # noqa: ARG002 (the protocol's)
+    ) -> Cost:
+        """Cost of an all-reduce over neighbouring GPUs; in halves it is the same ring."""
         n = tp_rows * tp_cols
         seconds = switched.all_reduce_s(self._switches, n, 1, n_bytes)
         return Cost(time_s=seconds, link_bytes=2 * (n - 1) / n * n_bytes)
