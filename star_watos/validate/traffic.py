@@ -1,10 +1,13 @@
 """The formulas of a training iteration against its transfers as flows, on random wafers."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from star_watos.validate.agreement import Agreement
 from star_watos.watos import (
     Choices,
     Plans,
@@ -67,6 +70,15 @@ def cases(n: int, seed: int) -> Iterator[Case]:
             yield case
 
 
+def document(wafers: int, seed: int) -> dict[str, Any]:
+    """Return the part of the JSON document that is about traffic."""
+    found = Agreement.of(case.gap_pct() for case in cases(wafers, seed))
+    return {
+        "cases": f"{found.cases:,} random wafers and plans, transfers on the mesh, seed {seed}",
+        "agreement": {"with traffic on the mesh": asdict(found)},
+    }
+
+
 def _drawn(rng: np.random.Generator) -> Case | None:
     """Return a random case, or nothing where no legal plan has enough of the wafer's dies."""
     machine = Dies(_wafer(rng))
@@ -88,10 +100,12 @@ def _drawn(rng: np.random.Generator) -> Case | None:
     return Case(machine, model, training, plans.take(rng.integers(len(plans), size=1)))
 
 
-def _playable(plans: Plans, machine: Dies, batch: int) -> "np.ndarray":
+def _playable(plans: Plans, machine: Dies, batch: int) -> NDArray[np.bool_]:
+    """Whether plans have few enough passes to play them quickly, and enough dies."""
     few = batch // (plans.dp * plans.microbatch) <= MOST_MICROBATCHES
     few &= plans.pp <= MOST_STAGES
-    return few & (plans.devices >= LEAST_DIES * machine.n_devices)
+    playable: NDArray[np.bool_] = few & (plans.devices >= LEAST_DIES * machine.n_devices)
+    return playable
 
 
 def _wafer(rng: np.random.Generator) -> Wafer:

@@ -36,9 +36,7 @@ class Rectangles:
         plans, replicas = self.plans, self.plans.replicas
         per_row = np.maximum(self.wafer.grid.cols // plans.tp_cols, 1)
         wide = np.where(per_row > 1, plans.tp_cols, 0)
-        turns = (replicas > per_row) | (
-            (per_row % replicas > 0) & (plans.pp * replicas > per_row)
-        )
+        turns = (replicas > per_row) | ((per_row % replicas > 0) & (plans.pp * replicas > per_row))
         hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
         return hops.astype(np.float64)
 

@@ -75,16 +75,18 @@ class _Builder:
                 return [self._exchange(task, every)] * len(after)
 
     def _compute(self, task: Task, replica: int, after: list[int]) -> int:
-        joins, moment = self.joins, -1
-        for turn in turns_of(self.work, joins, task):
-            if isinstance(turn, Collective) and joins:
-                dies = self.place.dies[task.stage, replica]
-                steps = self.collectives.steps(turn, dies, self.place.tp_sides, joins.n_bytes)
-                moment = self.collectives.add(self.tasks, steps, after)
+        for turn in turns_of(self.work, self.joins, task):
+            if isinstance(turn, Collective):
+                after = [self._join(turn, self.place.dies[task.stage, replica], after)]
             else:
-                moment = self.tasks.work(turn, after)
-            after = [moment]
-        return moment
+                after = [self.tasks.work(turn, after)]
+        return after[0]
+
+    def _join(self, kind: Collective, dies: Nodes, after: list[int]) -> int:
+        """Add a collective of a TP group."""
+        assert self.joins  # noqa: S101 (turns have none without)
+        steps = self.collectives.steps(kind, dies, self.place.tp_sides, self.joins.n_bytes)
+        return self.collectives.add(self.tasks, steps, after)
 
     def _send(self, task: Task, replica: int, after: list[int]) -> int:
         """Add a flow from each die of a stage to its counterpart on the next, or the last."""

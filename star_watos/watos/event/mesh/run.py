@@ -50,9 +50,7 @@ def play_on_mesh(
 def place_of(machine: Dies, plans: Plans) -> Place:
     """Return where one plan runs, the mesh with the links of the wafer."""
     layout, d2d = machine.layout(plans), machine.wafer.d2d
-    mesh = replace(
-        layout.mesh, link_bytes_per_s=d2d.link_bytes_per_s, latency_s=d2d.latency_s
-    )
+    mesh = replace(layout.mesh, link_bytes_per_s=d2d.link_bytes_per_s, latency_s=d2d.latency_s)
     return Place(mesh, layout.dies, (int(plans.tp_rows[0]), int(plans.tp_cols[0])))
 
 
