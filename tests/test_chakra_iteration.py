@@ -27,8 +27,8 @@ from star_watos.watos import Training, load_hardware, plans_of, simulate
 from star_watos.watos.chakra import Devices, handoff, iteration
 from star_watos.watos.event import Kind, Resource, played
 from star_watos.watos.plans import Schedule
-from star_watos.watos.stages import every_stage, stage_params
 from star_watos.watos.snake import to_next_stage
+from star_watos.watos.stages import every_stage, stage_params
 from star_watos.watos.traffic import Rectangles
 
 FOUR = {"pp": 4, "dp": 2, "microbatch": 1, "recompute": 0}

@@ -26,6 +26,7 @@ from star_watos.watos.event.mesh import Collectives, Joins, Place, mesh_tasks, p
 from star_watos.watos.event.tasks import Load
 from star_watos.watos.layout import Ways
 from star_watos.watos.snake import to_next_stage
+from star_watos.watos.traffic import Rectangles
 
 F, B = 3.0, 6.0
 """Seconds of a layer's passes without its all-reduces."""
@@ -211,6 +212,18 @@ def test_sends_take_what_their_links_carry_wherever_the_snake_turns():
         assert found.load == pytest.approx(np.mean([ways.load for ways in there + back]))
         assert found.moved == pytest.approx(sum(ways.moved for ways in there))
         compared += 1
+
+
+def test_only_stages_round_a_corner_have_their_replicas_as_far_apart_as_that():
+    """Six rectangles a row, 2 high and 1 wide: four replicas, 0 to 3, then 4 to 7 round the corner.
+
+    Three replicas never stand round one; seven always do.
+    """
+    plans = plans_of(3, tp_rows=2, pp=[2, 4, 1], dp=[4, 3, 7])
+    there = Rectangles(machine("grid.cols=6").wafer, plans)
+    assert there.replica_hops(0).tolist() == [1, 1, 2]
+    assert there.replica_hops(plans.pp - 1).tolist() == [2, 1, 2]
+    assert there.slot_hops.tolist() == [2, 1, 2]
 
 
 def test_one_stage_sends_nothing():

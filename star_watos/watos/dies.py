@@ -136,13 +136,13 @@ class Dies:
         energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
-        return self._between(plans).replicas_ring_s(n_bytes)
+        return self._between(plans).replicas_ring_s(n_bytes, stage)
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to all-reduce over the replicas of a stage."""
-        return self._between(plans).replicas_all_reduce_s(n_bytes)
+        return self._between(plans).replicas_all_reduce_s(n_bytes, stage)
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of the all-reduces of all stages and dies."""

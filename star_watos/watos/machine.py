@@ -92,11 +92,14 @@ class Machine(Protocol):
         """Energy of all stages' sends of one microbatch, there and back, in all replicas."""
         ...
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to reduce-scatter, or to all-gather, `n_bytes` over the replicas of a device."""
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to reduce-scatter, or to all-gather, `n_bytes` over the replicas of a device.
+
+        It is one of the `stage` of each plan, counted from 0.
+        """
         ...
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to all-reduce `n_bytes` over the replicas of a device."""
         ...
 

@@ -117,11 +117,11 @@ class Switched:
         """Nothing: it is part of the board's power."""
         return 0.0
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds of a ring over the replicas of a GPU."""
         return switched.ring_s(self._switches, plans.replicas, plans.tp, n_bytes)
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds of an all-reduce over the replicas of a GPU."""
         return switched.all_reduce_s(self._switches, plans.replicas, plans.tp, n_bytes)
 

@@ -28,15 +28,23 @@ class Rectangles:
 
     @property
     def slot_hops(self) -> Column:
-        """Hops between dies of the same place in neighbouring replicas.
+        """Hops between dies of the same place in neighbouring replicas, of whatever stage."""
+        return self.replica_hops(self.plans.pp - 1)
 
-        The width of a rectangle, or where the replicas of a stage stand round a corner of the
-        snake, the larger of width and height.
+    def replica_hops(self, stage: Column) -> Column:
+        """Hops between neighbouring replicas of the stages up to this one.
+
+        The width of a rectangle, or where a stage stands round a corner of the snake, the larger of
+        width and height. Stage P // R is the first that does, of P rectangles a row and R replicas.
         """
         plans, replicas = self.plans, self.plans.replicas
         per_row = np.maximum(self.wafer.grid.cols // plans.tp_cols, 1)
         wide = np.where(per_row > 1, plans.tp_cols, 0)
-        turns = (replicas > per_row) | ((per_row % replicas > 0) & (plans.pp * replicas > per_row))
+        turns = (replicas > per_row) | (
+            (per_row % replicas > 0)
+            & (plans.pp * replicas > per_row)
+            & (stage >= per_row // replicas)
+        )
         hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
         return hops.astype(np.float64)
 
@@ -57,29 +65,32 @@ class Rectangles:
         moved: Column = 2 * self._to_next_stage.moved * n_bytes
         return moved
 
-    def replicas_all_reduce_s(self, n_bytes: Column) -> Column:
-        """Seconds to all-reduce `n_bytes` a die over the replicas."""
-        return self._over_replicas(all_reduce, n_bytes).seconds
+    def replicas_all_reduce_s(self, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to all-reduce `n_bytes` a die over the replicas of a stage."""
+        return self._over_replicas(all_reduce, n_bytes, self.replica_hops(stage)).seconds
 
-    def replicas_ring_s(self, n_bytes: Column) -> Column:
-        """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over the replicas."""
-        return self._over_replicas(reduce_scatter, n_bytes).seconds
+    def replicas_ring_s(self, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over those replicas."""
+        return self._over_replicas(reduce_scatter, n_bytes, self.replica_hops(stage)).seconds
 
     def replicas_byte_hops(self, n_bytes: Column) -> Column:
         """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
-        line = self._over_replicas(all_reduce, n_bytes).byte_hops
+        line = self._over_replicas(all_reduce, n_bytes, self.slot_hops).byte_hops
         moved: Column = line * self.plans.pp * self.plans.tp
         return moved
 
     def _over_replicas(
-        self, collective: Callable[[Column, Column, Column, Links], Taken], n_bytes: Column
+        self,
+        collective: Callable[[Column, Column, Column, Links], Taken],
+        n_bytes: Column,
+        hops: Column,
     ) -> Taken:
         """Return what a collective takes over the replicas, which stand on a line.
 
         Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h
         times the latency.
         """
-        hops, d2d = self.slot_hops, self.wafer.d2d
+        d2d = self.wafer.d2d
         links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
         return collective(1, self.plans.replicas, n_bytes * hops, links)
 
