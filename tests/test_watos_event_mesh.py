@@ -247,9 +247,18 @@ def test_halves_of_an_all_reduce_do_not_overlap_on_a_line():
 
 def test_formulas_and_traffic_agree_on_random_wafers_and_plans():
     """40 of the 300 that `watos validate --fidelity event` plays; bounds may shrink only."""
-    gaps = np.array([case.gap_pct() for case in cases(40, seed=0)])
+    gaps = np.array([case.seconds().gap_pct for case in cases(40, seed=0)])
     assert np.median(abs(gaps)) <= 5
     assert np.percentile(abs(gaps), 95) <= 12
+
+
+def test_steps_alike_may_be_one(monkeypatch):
+    """All of them apart take as long, but for latencies that come between bytes of others."""
+    drawn = list(cases(12, seed=0))
+    joined = [case.seconds().traffic for case in drawn]
+    apart = "star_watos.watos.event.mesh.collectives._runs"
+    monkeypatch.setattr(apart, lambda looks: [(i, 1) for i in range(len(looks))])
+    assert [case.seconds().traffic for case in drawn] == pytest.approx(joined, rel=0.0025)
 
 
 def test_the_first_wafers_do_not_depend_on_how_many_follow():
