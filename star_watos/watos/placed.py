@@ -47,7 +47,8 @@ class Degrees:
 class Placed(Dies):
     """A `Machine` of dies that stand in one of two orders; collectives over replicas are rings.
 
-    Transfers take shortest ways, all at once, and as long as the busiest link.
+    Transfers take shortest ways, those of a stage or all replicas at once, and as long as the
+    busiest link.
     """
 
     order: Order = Order.SNAKE
