@@ -27,6 +27,7 @@ from star_watos.watos import Training, load_hardware, plans_of, simulate
 from star_watos.watos.chakra import Devices, handoff, iteration
 from star_watos.watos.event import Kind, Resource, played
 from star_watos.watos.plans import Schedule
+from star_watos.watos.snake import to_next_stage
 from star_watos.watos.stages import every_stage, stage_params
 from star_watos.watos.traffic import Rectangles
 
@@ -273,10 +274,12 @@ def test_gpus_are_numbered_tp_first_then_replicas_then_stages():
 def test_dies_are_as_far_apart_as_the_traffic_model_says(rows, cols, pp, dp):
     wafer = load_hardware("watos_config3")
     plans = plans_of(tp_rows=rows, tp_cols=cols, pp=pp, dp=dp)
-    number = Devices.of(wafer, plans).number.reshape(pp * dp, rows * cols)
+    number = Devices.of(wafer, plans).number.reshape(pp, dp, rows * cols)
     at = np.stack(np.divmod(number, wafer.grid.cols))
-    hops = np.abs(np.diff(at, axis=1)).sum(axis=0)
-    assert hops.max() == Rectangles(wafer, plans).slot_hops[0]
+    to_next = np.abs(np.diff(at, axis=1)).sum(axis=0).max(axis=(1, 2))
+    assert to_next.mean() == pytest.approx(to_next_stage(plans, wafer.grid.cols).hops[0])
+    between = np.abs(np.diff(at, axis=2)).sum(axis=0)
+    assert dp == 1 or between.max() == Rectangles(wafer, plans).slot_hops[0]
 
 
 def test_dies_without_work_have_a_trace_of_nothing():

@@ -322,6 +322,9 @@ def test_events_and_formulas_are_one_json_document():
     document = json.loads(result.stdout)
     assert document["schema"] == "watos-fidelity/1"
     assert list(document["agreement"]) == ["all", *(s.label for s in Schedule)]
+    traffic = document["traffic"]["agreement"]
+    assert list(traffic) == ["with traffic on the mesh", "of which transfers"]
+    assert traffic["of which transfers"]["cases"] == 3
 
 
 def test_rows_of_the_document_name_the_baseline_and_peers():

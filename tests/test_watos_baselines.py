@@ -45,9 +45,12 @@ def test_ways_are_counted_on_the_mesh():
 
 
 def test_stages_of_megatron_stand_row_by_row():
-    """TP 4 on 8 columns: to the next group 4 hops, 4 abreast; to the next row 4 back and 1 down."""
+    """TP 4 on 8 columns: to the next group 4 hops, 4 abreast; to the next row 4 back and 1 down.
+
+    Of 13 sends 7 go to the next group.
+    """
     found = ways(Transfer.STAGE, Order.ROWS, WAFER.grid, Degrees(1, 4, 14, 1))
-    assert (found.hops, found.load) == (5, 4.0)
+    assert (found.hops, found.load) == (pytest.approx((7 * 4 + 6 * 5) / 13), 4.0)
     whole_rows = ways(Transfer.STAGE, Order.ROWS, WAFER.grid, Degrees(1, 8, 7, 1))
     assert (whole_rows.hops, whole_rows.load, whole_rows.moved) == (1, 1.0, 48)
 
@@ -74,15 +77,16 @@ def test_one_pipeline_sends_as_the_snake_formula_says(order):
     plans = plans_of(1, tp_cols=8, pp=7)
     sends = [machine.send_s(plans, 1e6) for machine in (Dies(WAFER), Placed(WAFER, order=order))]
     formula, counted = sends
-    assert formula[0] >= counted[0] == pytest.approx(LATENCY + 1e6 / LINK)
+    assert formula[0] == counted[0] == pytest.approx(LATENCY + 1e6 / LINK)
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (2, 2), (2, 4)])
-def test_no_send_on_the_snake_takes_longer_than_its_formula(shape):
+def test_a_pipeline_alone_on_the_snake_sends_as_its_formula_says(shape):
     rows, cols = shape
     pp = (7 // rows) * (8 // cols)
     plans = plans_of(1, tp_rows=rows, tp_cols=cols, pp=pp)
-    assert Placed(WAFER).send_s(plans, 1e8)[0] <= Dies(WAFER).send_s(plans, 1e8)[0] * (1 + 1e-9)
+    counted = Placed(WAFER).send_s(plans, 1e8)
+    assert Dies(WAFER).send_s(plans, 1e8) == pytest.approx(counted)
 
 
 def test_dies_of_a_layout_are_distinct():

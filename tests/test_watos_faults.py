@@ -8,9 +8,10 @@ import pytest
 from star_watos.cost import Overflow
 from star_watos.errors import InputError
 from star_watos.fabric import Links, Mesh
+from star_watos.fabric.collectives import Kind as Collective
 from star_watos.watos import Training, document, load_hardware
 from star_watos.watos.faults import Faults, Kind, Study, draws, packing, parse
-from star_watos.watos.faults.groups import Fastest, Group, Kept, State
+from star_watos.watos.faults.groups import Fastest, Group, Kept, State, joined
 from star_watos.watos.faults.machine import replica_ways, stage_ways
 from star_watos.watos.faults.packing import WIDTH, candidates, packed, tiling
 from star_watos.watos.faults.path import distances, ordered
@@ -129,7 +130,7 @@ def test_a_hole_in_the_middle_leaves_a_ring():
     path = ordered(dies, 3, distances(mesh))
     assert stage_ways(mesh, tuple(path), 8, 1).hops == 1
     assert stage_ways(mesh, tuple(path), 8, 1).load == 1
-    assert stage_ways(mesh, tuple(path), 8, 1).moved == 2 * 7
+    assert stage_ways(mesh, tuple(path), 8, 1).moved == 7
 
 
 def test_pairs_around_a_hole():
@@ -141,15 +142,21 @@ def test_pairs_around_a_hole():
 
 
 def test_a_broken_link_is_gone_around():
-    """Two dies swap half of S twice, in one hop or, by the row below, in three."""
+    """Two dies swap half of S twice, in one hop or, by the row below, in three; in halves too."""
     links = Links(1.0, 1.0)
     group = Group((1, 2), (0, 1))
     whole = Mesh(2, 2, 1.0, 1.0)
     broken = Mesh(2, 2, 1.0, 1.0, missing_links=frozenset({(0, 1)}))
     assert group.state(broken) is State.DETOUR
     for kind in (Fastest, Kept):
-        assert float(kind(whole, (group,)).taken(4.0, links).seconds) == 2 + 4
-        assert float(kind(broken, (group,)).taken(4.0, links).seconds) == 6 + 4
+        assert (
+            float(kind(whole, (group,)).taken(Collective.ALL_REDUCE, 4.0, links).seconds) == 2 + 4
+        )
+        assert (
+            float(kind(broken, (group,)).taken(Collective.ALL_REDUCE, 4.0, links).seconds) == 6 + 4
+        )
+        halves = joined(kind(broken, (group,)), 4.0, links, np.array([False, True]))
+        assert halves.seconds.tolist() == [10, 10]
 
 
 def test_stages_that_go_around_share_links():
@@ -160,7 +167,7 @@ def test_stages_that_go_around_share_links():
     """
     left, right = Group((2, 2), (0, 1, 4, 5)), Group((2, 2), (2, 3, 6, 7))
     whole = stage_ways(Mesh(2, 4), (left, right), 2, 1)
-    assert (whole.hops, whole.load, whole.moved) == (2, 2, 16)
+    assert (whole.hops, whole.load, whole.moved) == (2, 2, 8)
     cut = Mesh(2, 4, missing_links=frozenset({(1, 2)}))
     around = stage_ways(cut, (left, right), 2, 1)
     assert (around.hops, around.load) == (4, 4)

@@ -29,7 +29,9 @@ def validate(
     out: Out = None,
     report: Report = None,
     fidelity: choices.FidelityName = common.Fidelity.ANALYTIC,
-    plans: Annotated[int, typer.Option(min=4, help="How many, with --fidelity event.")] = 1000,
+    plans: Annotated[
+        int, typer.Option(min=4, help="How many, with --fidelity event; 3 wafers for 10.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Which random ones.")] = 0,
     as_json: common.Json = False,
 ) -> None:
@@ -48,7 +50,7 @@ def validate(
 
 
 def _against_events(plans: int, seed: int, *, as_json: bool) -> None:
-    """Print how far the formulas are from the event simulation on random plans."""
+    """Print how far the formulas are from the event simulations on random plans and wafers."""
     from star_watos.report.validation import print_agreement
     from star_watos.validate.schedules import document
 
@@ -58,6 +60,7 @@ def _against_events(plans: int, seed: int, *, as_json: bool) -> None:
         common.print_json(report)
     else:
         print_agreement(report)
+        print_agreement(report["traffic"])
 
 
 def _against_measurements(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from star_watos.validate import traffic
 from star_watos.validate.agreement import Agreement
 from star_watos.watos import (
     Choices,
@@ -83,4 +84,5 @@ def document(plans: int, seed: int) -> dict[str, Any]:
         "schema": "watos-fidelity/1",
         "cases": f"{len(every['all']):,} random legal plans, seed {seed}",
         "agreement": {name: asdict(Agreement.of(pcts)) for name, pcts in every.items()},
+        "traffic": traffic.document(-(-plans * traffic.WAFERS // PLANS), seed),
     }

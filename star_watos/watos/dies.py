@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.fabric import Links, Mesh, all_reduce
+from star_watos.fabric import Links, Mesh, all_reduce, reduce_scatter
 from star_watos.watos import operator
 from star_watos.watos.layout import Layout
 from star_watos.watos.placement import on_snake, slots_of
@@ -89,13 +89,20 @@ class Dies:
         """Yes: the links are idle then."""
         return True
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of an all-reduce over the dies of a rectangle."""
-        d2d = self.wafer.d2d
-        taken = all_reduce(tp_rows, tp_cols, n_bytes, Links(d2d.link_bytes_per_s, d2d.latency_s))
-        byte_hops = taken.byte_hops / (tp_rows * tp_cols)
+    def all_reduce(
+        self, tp_rows: Column, tp_cols: Column, n_bytes: Column, halves: Column = False
+    ) -> Cost:
+        """Cost of an all-reduce over the dies of a rectangle.
+
+        Halves do not overlap, where trees add up and hand back at once: on a line of n dies one
+        takes S / B, the other 2 (n - 1) / n S / B.
+        """
+        links = Links(self.wafer.d2d.link_bytes_per_s, self.wafer.d2d.latency_s)
+        whole = all_reduce(tp_rows, tp_cols, n_bytes, links)
+        half = reduce_scatter(tp_rows, tp_cols, n_bytes, links)
+        byte_hops = np.where(halves, 2 * half.byte_hops, whole.byte_hops) / (tp_rows * tp_cols)
         return Cost(
-            time_s=taken.seconds,
+            time_s=np.where(halves, 2 * half.seconds, whole.seconds),
             energy_j=byte_hops * self._link_energy_j_per_byte,
             link_bytes=byte_hops,
         )
@@ -129,13 +136,13 @@ class Dies:
         energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
-        return self._between(plans).replicas_ring_s(n_bytes)
+        return self._between(plans).replicas_ring_s(n_bytes, stage)
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to all-reduce over the replicas of a stage."""
-        return self._between(plans).replicas_all_reduce_s(n_bytes)
+        return self._between(plans).replicas_all_reduce_s(n_bytes, stage)
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of the all-reduces of all stages and dies."""

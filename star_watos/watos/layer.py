@@ -96,8 +96,8 @@ def slice_of(
     shape: Microbatch,
 ) -> Slice:
     """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
-    activations = shape.tokens * model.d_model * shape.element_bytes
-    all_reduce = machine.all_reduce(*tp_shape, activations)
+    n_bytes, halves = joined_bytes(model, shape), shape.sequence_parallel
+    all_reduce = machine.all_reduce(*tp_shape, n_bytes, halves)
     kinds = [
         (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
         for kind, count in layer_kinds(model)
@@ -115,11 +115,17 @@ def slice_of(
     )
 
 
+def joined_bytes(model: Model, shape: Microbatch) -> Column:
+    """Activations that a TP group joins: a vector a token, in the format that travels."""
+    n_bytes: Column = shape.tokens * model.d_model * shape.element_bytes
+    return n_bytes
+
+
 def all_reduces_per_pass(model: Model) -> int:
     """Return one after attention and one after the feed-forward network; side by side, one in all.
 
-    Backward as many. With sequence parallelism each is a reduce-scatter and an all-gather of the
-    same volume (Korthikanti et al. 2022).
+    Backward as many. With sequence parallelism each is a reduce-scatter and an all-gather
+    (Korthikanti et al. 2022).
     """
     return 1 if model.parallel_block else 2
 

@@ -1,6 +1,7 @@
 """Where the dies of a plan stand, and what its transfers do to the links between them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +56,19 @@ class Layout:
         return hops.astype(np.float64)
 
     def to_next_stage(self) -> Ways:
-        """Return what all sends from stages to the next do."""
-        return Ways.of(self.mesh, self.dies[:-1], self.dies[1:])
+        """Return what the sends of a stage to the next do, the mean of all stages, there and back.
+
+        `moved` is of the sends of all stages one way. A pipeline passes every stage, so that the
+        mean is what a way through all of it adds up to.
+        """
+        there = [Ways.of(self.mesh, a, b) for a, b in pairwise(self.dies)]
+        back = [Ways.of(self.mesh, b, a) for a, b in pairwise(self.dies)]
+        every = max(len(there), 1)
+        return Ways(
+            hops=sum(ways.hops for ways in there) / every,
+            load=sum(ways.load for ways in there + back) / (2 * every),
+            moved=sum(ways.moved for ways in there),
+        )
 
     def to_next_replica(self) -> Ways:
         """Return what a step of all rings over replicas does."""

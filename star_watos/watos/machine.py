@@ -71,8 +71,13 @@ class Machine(Protocol):
         """Whether split weights are gathered for the next layer while one goes backward."""
         ...
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of an all-reduce of `n_bytes` over the devices that share each matrix."""
+    def all_reduce(
+        self, tp_rows: Column, tp_cols: Column, n_bytes: Column, halves: Column = False
+    ) -> Cost:
+        """Cost of an all-reduce of `n_bytes` over the devices that share each matrix.
+
+        In `halves` it is a reduce-scatter, and later an all-gather.
+        """
         ...
 
     def send_s(self, plans: Plans, n_bytes: Column) -> Column:
@@ -87,11 +92,14 @@ class Machine(Protocol):
         """Energy of all stages' sends of one microbatch, there and back, in all replicas."""
         ...
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to reduce-scatter, or to all-gather, `n_bytes` over the replicas of a device."""
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to reduce-scatter, or to all-gather, `n_bytes` over the replicas of a device.
+
+        It is one of the `stage` of each plan, counted from 0.
+        """
         ...
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds to all-reduce `n_bytes` over the replicas of a device."""
         ...
 

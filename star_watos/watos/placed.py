@@ -47,7 +47,8 @@ class Degrees:
 class Placed(Dies):
     """A `Machine` of dies that stand in one of two orders; collectives over replicas are rings.
 
-    Transfers take shortest ways, all at once, and as long as the busiest link.
+    Transfers take shortest ways, those of a stage or all replicas at once, and as long as the
+    busiest link.
     """
 
     order: Order = Order.SNAKE
@@ -68,14 +69,14 @@ class Placed(Dies):
         energy: Column = moved * self._link_energy_j_per_byte
         return energy
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds of replicas - 1 steps of a ring."""
         n = plans.replicas
         return (n - 1) * self._seconds(self._ways(Transfer.REPLICA, plans), n_bytes / n)
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:
         """Seconds of twice that."""
-        return 2 * self.replicas_ring_s(plans, n_bytes)
+        return 2 * self.replicas_ring_s(plans, n_bytes, stage)
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of the all-reduces of all stages and dies."""

@@ -76,6 +76,9 @@ def _beside_work(
     # Gradients of a chunk leave p passes of a chunk before those of the one below it.
     sooner = (v - 1) * plans.pp * k * layer.backward_s
     backlog = np.maximum(k * reduce, stage.layers * reduce - sooner) - rest * behind
+    # The head's are before all of them.
+    after_head = pieces.head.reduce + stage.layers * reduce - sooner - k * behind
+    backlog = np.maximum(backlog, np.where(stage.has_head, after_head, 0.0))
     backlog = np.maximum(reduce, backlog)
     after_backward = np.where(late_work, 0.0, 2 * looks_up)
     table_last = table.reduce + np.maximum(backlog - after_backward, 0.0)

@@ -83,11 +83,11 @@ def exposed_s(
 
     `params` are those on a device of each of `stages`.
     """
-    transfers = Transfers(machine, training, plans)
-    pieces = Pieces.of(transfers, model, layer)
+    between = [Transfers(machine, training, plans, stage.index) for stage in stages]
+    pieces = [Pieces.of(transfers, model, layer) for transfers in between]
     replicas = [
-        exposed_by_stage(transfers, pieces, layer, stage, own)
-        for stage, own in zip(stages, params, strict=True)
+        exposed_by_stage(transfers, those, layer, stage, own)
+        for transfers, those, stage, own in zip(between, pieces, stages, params, strict=True)
     ]
     send = np.where(plans.pp > 1, machine.send_s(plans, layer.boundary_bytes), 0.0)
     seconds = [
@@ -97,8 +97,8 @@ def exposed_s(
     slowest, place = largest_stage(stages, seconds)
     times, passes = stage_times(layer, slowest), stage_passes(layer, slowest)
     each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
-    late = late_weights_s(transfers, pieces, layer)
-    at_ends, step = ends_exposed_s(transfers, layer, stages, params, replicas)
+    late = late_weights_s(between[0], pieces[0], layer)
+    at_ends, step = ends_exposed_s(between[0], layer, stages, params, replicas)
     terms: dict[str, Column] = {
         "compute": n_microbatches * times.compute,
         "recompute": n_microbatches * times.recompute,

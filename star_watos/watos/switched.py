@@ -87,8 +87,14 @@ class Switched:
         """Whether the cluster's software does that."""
         return self.cluster.software.gathers_ahead.value
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of an all-reduce over neighbouring GPUs."""
+    def all_reduce(
+        self,
+        tp_rows: Column,
+        tp_cols: Column,
+        n_bytes: Column,
+        halves: Column = False,  # noqa: ARG002 (the protocol's)
+    ) -> Cost:
+        """Cost of an all-reduce over neighbouring GPUs; in halves it is the same ring."""
         n = tp_rows * tp_cols
         seconds = switched.all_reduce_s(self._switches, n, 1, n_bytes)
         return Cost(time_s=seconds, link_bytes=2 * (n - 1) / n * n_bytes)
@@ -111,11 +117,11 @@ class Switched:
         """Nothing: it is part of the board's power."""
         return 0.0
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds of a ring over the replicas of a GPU."""
         return switched.ring_s(self._switches, plans.replicas, plans.tp, n_bytes)
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds of an all-reduce over the replicas of a GPU."""
         return switched.all_reduce_s(self._switches, plans.replicas, plans.tp, n_bytes)
 

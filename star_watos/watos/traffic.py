@@ -2,7 +2,8 @@
 
 Rectangles stand on a snake through the grid, the replicas of a stage side by side, stages in order.
 All dies of a rectangle send at once to their counterparts, so a transfer to a rectangle h hops away
-shares each link with h - 1 others: the distance counts once for latency and once for bandwidth.
+shares each link with h - 1 others: the distance counts once for latency and once for bandwidth. How
+far stages are apart where the snake turns, and what their sends share there, is in `snake`.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,9 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.fabric import Links, Taken, all_reduce, reduce_scatter
+from star_watos.watos.layout import Ways
 from star_watos.watos.plans import Plans
+from star_watos.watos.snake import to_next_stage
 from star_watos.watos.wafer import Wafer
 
 
@@ -25,59 +28,69 @@ class Rectangles:
 
     @property
     def slot_hops(self) -> Column:
-        """Hops between dies of the same place in neighbouring rectangles.
+        """Hops between dies of the same place in neighbouring replicas, of whatever stage."""
+        return self.replica_hops(self.plans.pp - 1)
 
-        The width of a rectangle, or where the snake turns, the larger of width and height.
+    def replica_hops(self, stage: Column) -> Column:
+        """Hops between neighbouring replicas of the stages up to this one.
+
+        The width of a rectangle, or where a stage stands round a corner of the snake, the larger of
+        width and height. Stage P // R is the first that does, of P rectangles a row and R replicas.
         """
-        plans = self.plans
-        per_row = self.wafer.grid.cols // plans.tp_cols
+        plans, replicas = self.plans, self.plans.replicas
+        per_row = np.maximum(self.wafer.grid.cols // plans.tp_cols, 1)
         wide = np.where(per_row > 1, plans.tp_cols, 0)
-        turns = plans.pp * plans.replicas > per_row
+        turns = (replicas > per_row) | (
+            (per_row % replicas > 0)
+            & (plans.pp * replicas > per_row)
+            & (stage >= per_row // replicas)
+        )
         hops = np.where(turns, np.maximum(wide, plans.tp_rows), wide)
         return hops.astype(np.float64)
 
     def send_s(self, n_bytes: Column) -> Column:
         """Seconds to hand one microbatch's activations to the next stage, dp cp rectangles away.
 
-        hops (latency + bytes / link bandwidth), the sends of the replicas sharing the links.
+        hops latency + load bytes / link bandwidth: all replicas send at once.
         """
-        return self._passed(self.plans.replicas * self.slot_hops, n_bytes)
-
-    def _passed(self, hops: Column, n_bytes: Column) -> Column:
         d2d = self.wafer.d2d
-        seconds: Column = hops * (d2d.latency_s + n_bytes / d2d.link_bytes_per_s)
-        return seconds
+        return self._to_next_stage.seconds(n_bytes, d2d.link_bytes_per_s, d2d.latency_s)
+
+    @property
+    def _to_next_stage(self) -> Ways:
+        return to_next_stage(self.plans, self.wafer.grid.cols)
 
     def send_byte_hops(self, n_bytes: Column) -> Column:
         """Bytes times hops of all sends of one microbatch, forward and backward, all replicas."""
-        plans = self.plans
-        sends = 2 * (plans.pp - 1) * plans.tp * plans.replicas
-        moved: Column = sends * n_bytes * plans.replicas * self.slot_hops
+        moved: Column = 2 * self._to_next_stage.moved * n_bytes
         return moved
 
-    def replicas_all_reduce_s(self, n_bytes: Column) -> Column:
-        """Seconds to all-reduce `n_bytes` a die over the replicas."""
-        return self._over_replicas(all_reduce, n_bytes).seconds
+    def replicas_all_reduce_s(self, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to all-reduce `n_bytes` a die over the replicas of a stage."""
+        return self._over_replicas(all_reduce, n_bytes, self.replica_hops(stage)).seconds
 
-    def replicas_ring_s(self, n_bytes: Column) -> Column:
-        """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over the replicas."""
-        return self._over_replicas(reduce_scatter, n_bytes).seconds
+    def replicas_ring_s(self, n_bytes: Column, stage: Column) -> Column:
+        """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over those replicas."""
+        return self._over_replicas(reduce_scatter, n_bytes, self.replica_hops(stage)).seconds
 
     def replicas_byte_hops(self, n_bytes: Column) -> Column:
         """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
-        line = self._over_replicas(all_reduce, n_bytes).byte_hops
+        line = self._over_replicas(all_reduce, n_bytes, self.slot_hops).byte_hops
         moved: Column = line * self.plans.pp * self.plans.tp
         return moved
 
     def _over_replicas(
-        self, collective: Callable[[Column, Column, Column, Links], Taken], n_bytes: Column
+        self,
+        collective: Callable[[Column, Column, Column, Links], Taken],
+        n_bytes: Column,
+        hops: Column,
     ) -> Taken:
         """Return what a collective takes over the replicas, which stand on a line.
 
         Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h
         times the latency.
         """
-        hops, d2d = self.slot_hops, self.wafer.d2d
+        d2d = self.wafer.d2d
         links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
         return collective(1, self.plans.replicas, n_bytes * hops, links)
 
@@ -93,4 +106,6 @@ class Rectangles:
 
     def pass_on_s(self, n_bytes: Column) -> Column:
         """Seconds to the next rectangle of a folded ring, two slots away."""
-        return self._passed(2 * self.slot_hops, n_bytes)
+        hops, d2d = 2 * self.slot_hops, self.wafer.d2d
+        seconds: Column = hops * (d2d.latency_s + n_bytes / d2d.link_bytes_per_s)
+        return seconds

@@ -15,22 +15,24 @@ from star_watos.workload import Model, embedding_params, head_params
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """Seconds between the replicas of the plans, for parameters on one device."""
+    """Seconds between the replicas of the plans, for parameters on one device of a stage."""
 
     machine: Machine
     training: Training
     plans: Plans
+    stage: Column
+    """Which one, from 0."""
 
     def gather_s(self, params: Params) -> Column:
         """Seconds to make weights whole."""
-        seconds = self.machine.replicas_ring_s(self.plans, self.gather_bytes(params))
+        seconds = self.machine.replicas_ring_s(self.plans, self.gather_bytes(params), self.stage)
         return np.where(self.plans.replicas > 1, seconds, 0.0)
 
     def reduce_s(self, params: Params) -> Column:
         """Seconds to add up gradients: a reduce-scatter where states are split."""
         n_bytes = self.reduce_bytes(params)
-        ring = self.machine.replicas_ring_s(self.plans, n_bytes)
-        whole = self.machine.replicas_all_reduce_s(self.plans, n_bytes)
+        ring = self.machine.replicas_ring_s(self.plans, n_bytes, self.stage)
+        whole = self.machine.replicas_all_reduce_s(self.plans, n_bytes, self.stage)
         seconds = np.where(self.plans.zero > 0, ring, whole)
         return np.where(self.plans.replicas > 1, seconds, 0.0)
 
@@ -92,7 +94,12 @@ class Pieces:
         first, index = transfers.plans.distinct(
             "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
         )
-        own = Transfers(transfers.machine, transfers.training, transfers.plans.take(first))
+        own = Transfers(
+            transfers.machine,
+            transfers.training,
+            transfers.plans.take(first),
+            rows_of(transfers.stage, first),
+        )
         params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
         pieces = [Piece.of(own, piece) for piece in piece_params(model, own.plans, params, experts)]
         return cls(*(Piece(rows_of(p.gather, index), rows_of(p.reduce, index)) for p in pieces))

@@ -16,8 +16,14 @@ class RowMajor(Placed):
 
     order: Order = Order.ROWS
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
-        """Cost of a ring over the dies of a group, with its long way back."""
+    def all_reduce(
+        self,
+        tp_rows: Column,
+        tp_cols: Column,
+        n_bytes: Column,
+        halves: Column = False,  # noqa: ARG002 (the protocol's)
+    ) -> Cost:
+        """Cost of a ring over the dies of a group, with its long way back; halves are the same."""
         terms, d2d = ring(tp_rows, tp_cols).times(2), self.wafer.d2d
         moved = terms.moved * n_bytes / (tp_rows * tp_cols)
         return Cost(

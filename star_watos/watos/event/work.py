@@ -3,7 +3,7 @@
 These are the costs of `LayerColumns` and the transfer times of the machine, as plain numbers.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -116,9 +116,9 @@ def plan_work(
     `stages` are all of the pipeline, a row each; left out, those that the plan has by itself.
     """
     layer, pp, v = result.layer, int(plans.pp[0]), int(plans.virtual_stages[0])
-    between = transfers.Transfers(machine, training, plans)
-    one, embedding, head = _pieces(between, model, layer)
     stages = stages or every_stage(model, pp)
+    between = transfers.Transfers(machine, training, plans, stages.index)
+    pieces = [_pieces(replace(between, stage=index), model, layer) for index in range(pp)]
     params = stage_params(model, stages, plans.tp, layer)
     steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
     at_once = (between.gather_s(params), between.reduce_s(params), steps)
@@ -126,6 +126,7 @@ def plan_work(
     loads = stage_loads(between, params, pp)
 
     def stage(index: int) -> StageWork:
+        one, embedding, head = pieces[index]
         chunks = [[one] * (int(stages.layers[index]) // v) for _ in range(v)]
         if index == 0:
             chunks[0].insert(0, embedding)

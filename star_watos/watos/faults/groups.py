@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.fabric import Area, Links, Mesh, Taken, all_reduce
+from star_watos.fabric import Area, Links, Mesh, Taken, all_reduce, reduce_scatter
 from star_watos.fabric.collectives import Algorithm, Kind, algorithms, best, collective, summed
 from star_watos.fabric.collectives.choose import terms_of
 from star_watos.fabric.collectives.packed import Packed
@@ -77,9 +77,23 @@ def links_of(shape: Shape) -> tuple[tuple[int, int], ...]:
 class Summing(Protocol):
     """How TP groups add up."""
 
-    def taken(self, n_bytes: Column, links: Links) -> Taken:
-        """Return what the slowest group takes."""
+    def taken(self, kind: Kind, n_bytes: Column, links: Links) -> Taken:
+        """Return what the slowest group takes for an all-reduce, or for a reduce-scatter."""
         ...
+
+
+def joined(summing: Summing, n_bytes: Column, links: Links, halves: Column) -> Taken:
+    """Return what the slowest group takes for an all-reduce, in halves or at once."""
+    whole = summing.taken(Kind.ALL_REDUCE, n_bytes, links)
+    half = summing.taken(Kind.REDUCE_SCATTER, n_bytes, links)
+    return Taken(
+        np.where(halves, 2 * half.seconds, whole.seconds),
+        np.where(halves, 2 * half.byte_hops, whole.byte_hops),
+    )
+
+
+COLUMNS = {Kind.ALL_REDUCE: all_reduce, Kind.REDUCE_SCATTER: reduce_scatter}
+"""Of whole groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +103,19 @@ class Fastest:
     mesh: Mesh
     groups: tuple[Group, ...]
 
-    def taken(self, n_bytes: Column, links: Links) -> Taken:
+    def taken(self, kind: Kind, n_bytes: Column, links: Links) -> Taken:
         """Return what the slowest group takes; a broken link makes none faster."""
-        found = [all_reduce(*shape, n_bytes, links) for shape in {g.shape for g in self.groups}]
+        whole = COLUMNS[kind]
+        found = [whole(*shape, n_bytes, links) for shape in {g.shape for g in self.groups}]
         inside = set[tuple[Shape, Broken]]()
         for group in self.groups:
             match group.state(self.mesh):
                 case State.JOINED:
                     inside.add((group.shape, group.broken(self.mesh)))
                 case State.DETOUR:
-                    ways = _detours(self.mesh, group)
+                    ways = _detours(self.mesh, group, kind)
                     found.append(ways.taken(n_bytes, links))
-        found += [_inside(*each).taken(n_bytes, links) for each in inside]
+        found += [_inside(*each, kind).taken(n_bytes, links) for each in inside]
         return _slowest(found)
 
 
@@ -111,13 +126,14 @@ class Kept:
     mesh: Mesh
     groups: tuple[Group, ...]
 
-    def taken(self, n_bytes: Column, links: Links) -> Taken:
+    def taken(self, kind: Kind, n_bytes: Column, links: Links) -> Taken:
         """Return what the slowest group takes."""
         sizes, index = np.unique(np.asarray(n_bytes, dtype=np.float64), return_inverse=True)
-        found = [all_reduce(*shape, n_bytes, links) for shape in {g.shape for g in self.groups}]
+        whole = COLUMNS[kind]
+        found = [whole(*shape, n_bytes, links) for shape in {g.shape for g in self.groups}]
         for group in self.groups:
             if group.broken(self.mesh):
-                each = [self._terms(group, size, links) for size in sizes.tolist()]
+                each = [self._terms(kind, group, size, links) for size in sizes.tolist()]
                 names = Terms.__slots__
                 terms = Terms(*(np.array([getattr(t, n) for t in each]) for n in names))
                 seconds = terms.seconds(sizes, links.bytes_per_s, links.latency_s)
@@ -125,27 +141,27 @@ class Kept:
                 found.append(Taken(*(each[index].reshape(np.shape(n_bytes)) for each in both)))
         return _slowest(found)
 
-    def _terms(self, group: Group, n_bytes: float, links: Links) -> Terms:
+    def _terms(self, kind: Kind, group: Group, n_bytes: float, links: Links) -> Terms:
         """Return the terms of the messages of the whole group on the ways that are left."""
-        choice = _chosen(group.shape, n_bytes, links)
-        return _around(self.mesh, group, frozenset(), *choice)
+        choice = _chosen(kind, group.shape, n_bytes, links)
+        return _around(self.mesh, group, frozenset(), kind, *choice)
 
 
 @lru_cache(maxsize=1024)
-def _chosen(shape: Shape, n_bytes: float, links: Links) -> tuple[Algorithm, int]:
+def _chosen(kind: Kind, shape: Shape, n_bytes: float, links: Links) -> tuple[Algorithm, int]:
     """Return what is fastest for a whole group: algorithm and pieces."""
     area = Area.all(Mesh(*shape, links.bytes_per_s, links.latency_s))
-    choice = best(Kind.ALL_REDUCE, area, n_bytes)
+    choice = best(kind, area, n_bytes)
     return choice.algorithm, choice.pieces
 
 
 @lru_cache(maxsize=4096)
 def _around(
-    mesh: Mesh, group: Group, broken: Broken, algorithm: Algorithm, pieces: int = 1
+    mesh: Mesh, group: Group, broken: Broken, kind: Kind, algorithm: Algorithm, pieces: int
 ) -> Terms:
     """Return the terms of a collective made for a rectangle, done by the dies of a group."""
     area = Area.all(Mesh(*group.shape, missing_links=broken))
-    steps = collective(Kind.ALL_REDUCE, algorithm, area, pieces)
+    steps = collective(kind, algorithm, area, pieces)
     die = np.array([*group.dies, -1])
     ends = {end: die[getattr(steps, end)] for end in ("source", "via", "target")}
     return summed(mesh, replace(steps, **ends))
@@ -153,7 +169,7 @@ def _around(
 
 @dataclass(frozen=True, slots=True)
 class _Ways:
-    """All-reduces of a group, whatever the size."""
+    """Collectives of a group, whatever the size."""
 
     steps: tuple[Terms, ...]
     trees: Packed | None = None
@@ -168,33 +184,36 @@ class _Ways:
         return _picked(found, np.argmin)
 
 
-STEPPED = [a for a in algorithms(Kind.ALL_REDUCE) if a is not Algorithm.PACKED_TREES]
-"""All-reduces that do not depend on the size."""
+STEPPED = {
+    kind: [a for a in algorithms(kind) if a is not Algorithm.PACKED_TREES] for kind in COLUMNS
+}
+"""Those that do not depend on the size."""
 PIECES = (8, 32, 128)
 """Numbers of pieces that are tried where trees take detours."""
 
 
 @lru_cache(maxsize=4096)
-def _inside(shape: Shape, broken: Broken) -> _Ways:
-    """Return the all-reduces on a rectangle that lacks some links, and hangs together."""
+def _inside(shape: Shape, broken: Broken, kind: Kind) -> _Ways:
+    """Return the collectives on a rectangle that lacks some links, and hangs together."""
     area = Area.all(Mesh(*shape, missing_links=broken))
-    steps = tuple(terms_of(Kind.ALL_REDUCE, algorithm, area, 1) for algorithm in STEPPED)
-    return _Ways(steps, Packed.of(trees(area)))
+    steps = tuple(terms_of(kind, algorithm, area, 1) for algorithm in STEPPED[kind])
+    return _Ways(steps, Packed.of(trees(area)) if kind is Kind.ALL_REDUCE else None)
 
 
 @lru_cache(maxsize=4096)
-def _detours(mesh: Mesh, group: Group) -> _Ways:
-    """Return the all-reduces of a group some of whose messages pass other dies.
+def _detours(mesh: Mesh, group: Group, kind: Kind) -> _Ways:
+    """Return the collectives of a group some of whose messages pass other dies.
 
     Those that are made for the whole rectangle, and for the links that are left.
     """
-    stepped = [(a, 1) for a in STEPPED]
-    in_pieces = [(Algorithm.PACKED_TREES, pieces) for pieces in PIECES]
+    ways: list[tuple[Algorithm, int]] = [(a, 1) for a in STEPPED[kind]]
+    if kind is Kind.ALL_REDUCE:
+        ways += [(Algorithm.PACKED_TREES, pieces) for pieces in PIECES]
     return _Ways(
         tuple(
-            _around(mesh, group, broken, *way)
+            _around(mesh, group, broken, kind, *way)
             for broken in (frozenset[tuple[int, int]](), group.broken(mesh))
-            for way in (*stepped, *in_pieces)
+            for way in ways
         )
     )
 

@@ -10,9 +10,9 @@ from star_watos.cost import Column, Cost
 from star_watos.fabric import Links, Mesh, Taken, all_reduce, reduce_scatter
 from star_watos.watos import operator
 from star_watos.watos.dies import Dies
-from star_watos.watos.faults.groups import Group, Summing
+from star_watos.watos.faults.groups import Group, Summing, joined
 from star_watos.watos.layout import Layout, Ways
-from star_watos.watos.placement import Nodes, slots_of
+from star_watos.watos.placement import slots_of
 from star_watos.watos.plans import Plans
 from star_watos.watos.wafer import Grid, Wafer
 from star_watos.workload import Op
@@ -22,8 +22,8 @@ from star_watos.workload import Op
 class Standing(Dies):
     """A `Machine` whose TP groups stand where they are put, on a mesh with faults.
 
-    Of plans of as many dies a TP group, which use all groups. Transfers take shortest ways, and
-    wait for the busiest link of all that go at once.
+    Of plans of as many dies a TP group, which use all groups. Transfers take shortest ways, those
+    of a stage or all replicas at once, and as long as the busiest link.
     """
 
     mesh: Mesh
@@ -45,30 +45,31 @@ class Standing(Dies):
         """Cost of both gradients on the slowest die."""
         return operator.backward(self.worn, op, gradient_bytes)
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
+    def all_reduce(
+        self, tp_rows: Column, tp_cols: Column, n_bytes: Column, halves: Column = False
+    ) -> Cost:
         """Cost of an all-reduce of the slowest group, whatever its shape."""
-        taken = self.summing.taken(n_bytes, self._links)
+        taken = joined(self.summing, n_bytes, self._links, halves)
         byte_hops = taken.byte_hops / (tp_rows * tp_cols)
         energy_j = byte_hops * self._link_energy_j_per_byte
         return Cost(time_s=taken.seconds, energy_j=energy_j, link_bytes=byte_hops)
 
     def send_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to the next stage, while it hands gradients back."""
+        """Seconds to the next stage."""
         ways = self._ways(stage_ways, plans)
         return ways.seconds(n_bytes, self.wafer.d2d.link_bytes_per_s, self.wafer.d2d.latency_s)
 
     def send_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of all sends of one microbatch, forward and backward."""
-        energy: Column = (
-            self._ways(stage_ways, plans).moved * n_bytes * self._link_energy_j_per_byte
-        )
+        byte_hops = 2 * self._ways(stage_ways, plans).moved * n_bytes
+        energy: Column = byte_hops * self._link_energy_j_per_byte
         return energy
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
         return self._over_replicas(reduce_scatter, plans, n_bytes).seconds
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (same)
         """Seconds to all-reduce over the replicas of a stage."""
         return self._over_replicas(all_reduce, plans, n_bytes).seconds
 
@@ -131,24 +132,20 @@ def _layout(mesh: Mesh, groups: tuple[Group, ...], pp: int, replicas: int) -> La
 
 @lru_cache(maxsize=8192)
 def stage_ways(mesh: Mesh, groups: tuple[Group, ...], pp: int, replicas: int) -> Ways:
-    """Return what all sends to next stages do while as much comes back.
+    """Return what sends to next stages do, the mean of all.
 
     >>> stages = Group((1, 2), (0, 1)), Group((1, 2), (2, 3))
     >>> stage_ways(Mesh(1, 4), stages, 2, 1)  # two dies a stage, two hops
-    Ways(hops=2, load=2.0, moved=8)
+    Ways(hops=2.0, load=2.0, moved=4)
     """
-    dies = _layout(mesh, groups, pp, replicas).dies
-    return _both_ways(mesh, dies[:-1], dies[1:])
+    return _layout(mesh, groups, pp, replicas).to_next_stage()
 
 
 @lru_cache(maxsize=8192)
 def replica_ways(mesh: Mesh, groups: tuple[Group, ...], pp: int, replicas: int) -> Ways:
     """Return what sends between neighbouring replicas do, both ways, all at once."""
     dies = _layout(mesh, groups, pp, replicas).dies
-    return _both_ways(mesh, dies[:, :-1], dies[:, 1:])
-
-
-def _both_ways(mesh: Mesh, one: Nodes, other: Nodes) -> Ways:
+    one, other = dies[:, :-1], dies[:, 1:]
     return Ways.of(mesh, np.stack([one, other]), np.stack([other, one]))
 
 
@@ -176,15 +173,17 @@ class Unhindered(Dies):
     No plan is faster on a wafer with faults, wherever its groups stand: its times are bounds.
     """
 
-    def all_reduce(self, tp_rows: Column, tp_cols: Column, n_bytes: Column) -> Cost:
+    def all_reduce(
+        self, tp_rows: Column, tp_cols: Column, n_bytes: Column, halves: Column = False
+    ) -> Cost:
         """Cost of an all-reduce over that rectangle of as many dies which is fastest."""
         dies = np.asarray(tp_rows * tp_cols)
-        costs = [Dies.all_reduce(self, tp_rows, tp_cols, n_bytes)]
+        costs = [Dies.all_reduce(self, tp_rows, tp_cols, n_bytes, halves)]
         for rows in range(1, self.wafer.grid.rows + 1):
             fits = (dies % rows == 0) & (dies // rows <= self.wafer.grid.cols)
             if fits.any():
                 other = np.where(fits, rows, tp_rows), np.where(fits, dies // rows, tp_cols)
-                costs.append(Dies.all_reduce(self, *other, n_bytes))
+                costs.append(Dies.all_reduce(self, *other, n_bytes, halves))
         fastest = np.min(np.stack([np.asarray(cost.time_s) for cost in costs]), axis=0)
         return replace(costs[0], time_s=fastest)
 
@@ -192,11 +191,11 @@ class Unhindered(Dies):
         """Nothing."""
         return np.zeros(len(plans))
 
-    def replicas_ring_s(self, plans: Plans, n_bytes: Column) -> Column:  # noqa: ARG002 (same)
+    def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (same)
         """Nothing."""
         return np.zeros(len(plans))
 
-    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column) -> Column:  # noqa: ARG002 (same)
+    def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (same)
         """Nothing."""
         return np.zeros(len(plans))
 
