@@ -8,6 +8,7 @@ vertical link that a rectangle's way takes, and w each horizontal one.
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,14 @@ Counts = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Sends from R slots to the R after them, by the place of the first in its row, [..., P]."""
+    """Sends from R slots to the R after them, by stage; after P / gcd(P, R) stages all repeats."""
 
     near: Counts
     """Slots along the row of the longest way among those that go R // P rows down; -1 if none."""
     far: Counts
     """The same one row further."""
     along: Counts
-    """Ways over the busiest pair of neighbours in a row; [2, P], there and back."""
+    """Ways over the busiest pair of neighbours in a row; [2, stages], there and back."""
     down: Counts
     """Over the busiest pair in a column."""
     moved_along: Counts
@@ -40,11 +41,12 @@ class Slots:
 def slots(per_row: int, replicas: int) -> Slots:
     """Return what sends of so many replicas do on a snake of so many slots a row.
 
-    >>> two = slots(per_row=3, replicas=2)  # 0 to 2, 1 to 3 below it, ...
+    >>> two = slots(per_row=3, replicas=2)  # 0 to 2 and, round the corner, 1 to 3; 2, 3 to 4, 5
     >>> two.near.tolist(), two.far.tolist(), two.along[0].tolist()
-    ([2.0, -1.0, 2.0], [1.0, 1.0, 1.0], [2.0, 1.0, 1.0])
+    ([2.0, 2.0, -1.0], [1.0, 1.0, 1.0], [2.0, 1.0, 1.0])
     """
-    source = np.arange(per_row)[:, None] + np.arange(replicas)
+    stages = np.arange(per_row // gcd(per_row, replicas))
+    source = (stages * replicas % per_row)[:, None] + np.arange(replicas)
     (row, col), (to_row, to_col) = _place(source, per_row), _place(source + replicas, per_row)
     dx, dy = np.abs(to_col - col), to_row - row
     low = dy == replicas // per_row
@@ -92,14 +94,14 @@ def to_next_stage(plans: Plans, grid_cols: int) -> Ways:
 
 
 def _mean(plans: Plans, per_row: Ints) -> Ways:
-    """Return it of each plan; stages begin at no more than P / gcd(P, R) places in a row."""
+    """Return it of each plan, each stage of a period as often as it comes."""
     wide, high, replicas = plans.tp_cols, plans.tp_rows, plans.replicas
     period = per_row // np.gcd(per_row, replicas)
     tables, which = _tables(per_row, np.where(plans.pp > 1, replicas, 1))
     sends = plans.pp - 1
     hops, load, moved = np.zeros((3, len(plans)))
     for turn in range(int(np.minimum(period, sends).max(initial=0))):
-        at = which, turn * replicas % per_row
+        at = which, np.minimum(turn, period - 1)
         count = np.where(turn < period, np.maximum(-((turn - sends) // period), 0), 0)
         rows = replicas // per_row
         near = wide * tables.near[at] + high * rows
@@ -117,7 +119,7 @@ def _tables(per_row: Ints, replicas: Ints) -> tuple[Slots, NDArray[np.intp]]:
     """Return the slots of each distinct pair, one beside the other, and which each row has."""
     pairs, which = np.unique(np.stack([per_row, replicas]), axis=1, return_inverse=True)
     each = [slots(int(p), int(r)) for p, r in pairs.T]
-    most = int(per_row.max(initial=1))
+    most = max(one.near.size for one in each)
 
     def padded(name: str) -> Counts:
         columns = [getattr(one, name) for one in each]
