@@ -5,13 +5,13 @@ from star_watos.watos.balance.operators import Operator, Options
 from star_watos.watos.balance.parking import park
 from star_watos.watos.balance.parts import EVERYTHING, Part
 from star_watos.watos.balance.pipeline import Pipeline
+from star_watos.watos.balance.promise import promising
 from star_watos.watos.balance.run import (
     Balanced,
     Comparison,
     balance,
     best_balanced,
     played_s,
-    promising,
 )
 from star_watos.watos.balance.schedule import Balance, Stage, balanced
 

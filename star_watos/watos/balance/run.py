@@ -1,24 +1,21 @@
 """The fastest of the plans whose stages need not all do the same, timed by events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from star_watos.watos.balance.parts import EVERYTHING, Part, Without
 from star_watos.watos.balance.pipeline import Pipeline, Scheduled
+from star_watos.watos.balance.promise import promising
 from star_watos.watos.balance.refine import refined
 from star_watos.watos.balance.remote import late_s, moved, remote_s
 from star_watos.watos.event.iteration import play_iteration, play_work
 from star_watos.watos.event.work import PlanWork, StageWork, plan_work
 from star_watos.watos.layout import Layout
-from star_watos.watos.plans import Plans, Recompute
-from star_watos.watos.simulate import Setting, Simulation
+from star_watos.watos.plans import Plans
+from star_watos.watos.simulate import Simulation
 
-MOST_TRIED = 12
-"""Plans that are balanced and played, most promising first."""
 MOST_REFINED = 3
-"""Of those, how many of the fastest are refined."""
+"""Of the plans that are balanced and played, how many of the fastest are refined."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +65,6 @@ def played_s(simulation: Simulation) -> float:
     """Return the iteration of the simulation's plan as events time it."""
     it, run = simulation, simulation.iteration
     return play_iteration(it.machine, it.model, it.training, run.plans, run).makespan_s
-
-
-def promising(it: Setting, plans: Plans, uniform_s: float) -> list[Pipeline]:
-    """Return the plans that would be fastest if all fitted, nothing being run again in them."""
-    seconds = np.asarray(it.evaluate(plans).iteration_s)
-    order = np.argsort(seconds, kind="stable")
-    faster = plans.take(order[seconds[order] < uniform_s])
-    plain = replace(faster, recompute=np.full_like(faster.recompute, Recompute.NONE))
-    first, _ = plain.distinct(*(f.name for f in fields(Plans)))
-    rows = np.sort(first)[:MOST_TRIED]
-    return [Pipeline.of(it, plain.take(rows[[place]])) for place in range(len(rows))]
 
 
 def best_balanced(pipelines: Sequence[Pipeline], without: Without = EVERYTHING) -> Balanced | None:
