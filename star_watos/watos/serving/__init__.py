@@ -2,7 +2,9 @@
 
 from star_watos.watos.serving.document import document
 from star_watos.watos.serving.request import Serving
-from star_watos.watos.serving.run import Limits, Search, Served, Service, Together, Way, serve
+from star_watos.watos.serving.run import serve
+from star_watos.watos.serving.search import Search
+from star_watos.watos.serving.ways import Limits, Served, Service, Together, Way
 
 __all__ = [
     "Limits",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from star_watos.cost import number
-from star_watos.watos.serving.run import Part, Served, Service
+from star_watos.watos.serving.ways import Part, Served, Service
 
 
 def document(it: Service) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""The best plans for both phases on the same dies, and on dies of their own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from star_watos.cost import Column, Overflow, number
+from star_watos.watos.dies import Dies
+from star_watos.watos.hardware import Hardware
+from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Ints
+from star_watos.watos.serving.phases import Phase, decode_phase, prefill_phase
+from star_watos.watos.serving.pools import Pool, pool_of, region, sequences_tried
+from star_watos.watos.serving.request import Serving
+from star_watos.watos.serving.ways import Limits, Part, Served, Together, Way
+from star_watos.watos.wafer import Grid, Wafer
+from star_watos.workload import Microbatch, Model, cached_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is served on what, and the limits that a way must keep."""
+
+    hardware: Hardware
+    machine: Machine
+    model: Model
+    serving: Serving
+    limits: Limits = Limits()
+
+    def every_together(self) -> Together:
+        """Return all plans in which each replica does both phases, whether they fit or not.
+
+        Each pass of b sequences takes b / O prompts along: d + b p / O a stage. A prompt goes with
+        O / b passes of its microbatch, at least with one.
+        """
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
+        plans, answer = pool.plans, float(self.serving.output_len)
+        prompts = plans.microbatch / answer
+        it = (self.machine, self.model, self.serving, plans)
+        first, then = prefill_phase(*it), decode_phase(*it, np.ceil(prompts))
+        tpot_s = then.latency_s + plans.pp * prompts * first.stage_s
+        ttft_s = np.maximum(np.maximum(1 / prompts, 1.0) * tpot_s, first.latency_s)
+        rate = pool.replicas * plans.pp * prompts / tpot_s
+        return Together(pool, first, then, rate, ttft_s, tpot_s)
+
+    def together(self) -> Served | Overflow:
+        """Return the best way in which each replica does both phases."""
+        every = self.every_together()
+        missed = self._missed(every.decode.memory_bytes, every.ttft_s, every.tpot_s)
+        if isinstance(missed, Overflow):
+            return missed
+        row = _best(np.where(missed, -np.inf, every.requests_per_s))
+        pool = every.pool.take(row)
+        parts = [Part(pool, _row(phase, row)) for phase in (every.prefill, every.decode)]
+        columns = (every.requests_per_s, every.ttft_s, every.tpot_s)
+        rate, *times = (number(np.asarray(column)[row]) for column in columns)
+        return self._served(Way.TOGETHER, parts, rate, (times[0], times[1]))
+
+    def _missed(
+        self, memory: Column, ttft_s: Column, tpot_s: Column
+    ) -> NDArray[np.bool_] | Overflow:
+        """Return what does not fit or takes too long; if all do, the one that misses least."""
+        limits = {
+            ("memory of the fullest device", "B"): (memory, self.machine.memory_bytes),
+            ("time to the first token", "s"): (ttft_s, self.limits.ttft_s),
+            ("time per token", "s"): (tpot_s, self.limits.tpot_s),
+        }
+        ratios = np.stack(np.broadcast_arrays(*(need / have for need, have in limits.values())))
+        missed: NDArray[np.bool_] = ratios.max(axis=0) > 1
+        if not missed.all():
+            return missed
+        nearest = int(ratios.max(axis=0).argmin())
+        (name, unit), (need, have) = list(limits.items())[int(ratios[:, nearest].argmax())]
+        return Overflow(name, float(np.asarray(need)[nearest]), have, unit)
+
+    def apart(self) -> Served | None:
+        """Return the best way with a part of the rows, or columns, for each phase."""
+        return max(self.splits(), key=lambda way: way.requests_per_s, default=None)
+
+    def splits(self) -> list[Served]:
+        """Return the best plans of both parts of every split of the wafer in which any fit."""
+        assert isinstance(self.hardware, Wafer)  # noqa: S101 (the caller's)
+        rows, cols = self.hardware.grid.rows, self.hardware.grid.cols
+        halves = [
+            *((Grid(rows=k, cols=cols), Grid(rows=rows - k, cols=cols)) for k in range(1, rows)),
+            *((Grid(rows=rows, cols=k), Grid(rows=rows, cols=cols - k)) for k in range(1, cols)),
+        ]
+        found = (self._split(*both) for both in halves)
+        return [way for way in found if way is not None]
+
+    def _split(self, ahead: Grid, behind: Grid) -> Served | None:
+        """Return the best plans of both parts; they meet along their common edge."""
+        first = self._prefill(ahead)
+        then = self._decode(behind)
+        if first is None or then is None:
+            return None
+        edge = ahead.cols if ahead.cols == behind.cols else ahead.rows
+        handoff_s = self._cache_bytes() / (edge * self._link_bytes_per_s)
+        rates = [
+            number(first.pool.replicas / first.phase.stage_s),
+            self._answers_per_s(then),
+            1 / handoff_s,
+        ]
+        ttft_s = number(first.phase.latency_s) + handoff_s
+        if ttft_s > self.limits.ttft_s:
+            return None
+        times = (ttft_s, number(then.phase.latency_s))
+        return self._served(Way.APART, [first, then], min(rates), times)
+
+    def _prefill(self, grid: Grid) -> Part | None:
+        pool = region(grid, self.model, np.array([1]))
+        phase = prefill_phase(self.machine, self.model, self.serving, pool.plans)
+        rate = pool.replicas / phase.stage_s
+        return self._fastest(pool, phase, rate, self.limits.ttft_s)
+
+    def _decode(self, grid: Grid) -> Part | None:
+        pool = region(grid, self.model, sequences_tried())
+        phase = decode_phase(self.machine, self.model, self.serving, pool.plans)
+        rate = pool.replicas * pool.plans.pp * pool.plans.microbatch / phase.latency_s
+        return self._fastest(pool, phase, rate, self.limits.tpot_s)
+
+    def _fastest(self, pool: Pool, phase: Phase, rate: Column, limit_s: float) -> Part | None:
+        """Return the plan with the highest rate that fits, if any does."""
+        small = np.asarray(phase.memory_bytes <= self.machine.memory_bytes)
+        fits = small & (phase.latency_s <= limit_s)
+        if not fits.any():
+            return None
+        row = _best(np.where(fits, rate, -np.inf))
+        return Part(pool.take(row), _row(phase, row))
+
+    def _answers_per_s(self, then: Part) -> float:
+        plans = then.pool.plans
+        tokens = then.pool.replicas * plans.pp * plans.microbatch / then.phase.latency_s
+        return number(tokens) / self.serving.output_len
+
+    def _cache_bytes(self) -> float:
+        """What a prompt leaves cached in all layers."""
+        one = number(cached_bytes(self.model, Microbatch(1.0, 1)))
+        return self.serving.prompt_len * self.model.n_layers * one
+
+    @property
+    def _link_bytes_per_s(self) -> float:
+        assert isinstance(self.machine, Dies)  # noqa: S101 (phases are apart on wafers only)
+        return self.machine.wafer.d2d.link_bytes_per_s
+
+    def _served(
+        self, way: Way, parts: list[Part], rate: float, times: tuple[float, float]
+    ) -> Served:
+        first, then = parts
+        energy_j = self.energy_per_token_j(first.phase, then.phase, rate)
+        bound = self.bound(first.phase, then.phase)[0]
+        return Served(way, first, then, rate, *times, number(energy_j), bound)
+
+    def bound(self, first: Phase, then: Phase) -> NDArray[np.object_]:
+        """Return what bounds the phase for which a request keeps a stage longer."""
+        answer = self.serving.output_len * then.stage_s / then.plans.microbatch
+        return np.where(first.stage_s > answer, first.bound, then.bound)
+
+    def energy_per_token_j(self, first: Phase, then: Phase, requests_per_s: Column) -> Column:
+        """Joules of a token of an answer: its passes, its share of the prompt's and of leakage."""
+        answer = self.serving.output_len
+        tokens_j = answer * then.energy_j / then.plans.microbatch
+        static_j = self.machine.static_power_w / requests_per_s
+        energy: Column = (first.energy_j + tokens_j + static_j) / answer
+        return energy
+
+
+def _best(rate: Column) -> Ints:
+    """Return the first row of the highest rate."""
+    return np.array([int(np.argmax(rate))])
+
+
+def _row(phase: Phase, row: Ints) -> Phase:
+    """Return one row of a phase."""
+    names = ("latency_s", "stage_s", "memory_bytes", "energy_j", "comm_s", "in_dram")
+    n = len(phase.plans)
+    columns = (np.broadcast_to(getattr(phase, name), n)[row] for name in names)
+    return Phase(phase.plans.take(row), *columns)
