@@ -4,7 +4,7 @@ from star_watos.cost import Overflow
 from star_watos.watos.hardware import Hardware, machine_of
 from star_watos.watos.serving.request import Serving
 from star_watos.watos.serving.search import Search
-from star_watos.watos.serving.ways import Limits, Served, Service
+from star_watos.watos.serving.ways import FREE, Limits, Served, Service
 from star_watos.watos.training import Training
 from star_watos.watos.wafer import Wafer
 from star_watos.workload import Model
@@ -14,7 +14,7 @@ def serve(
     hardware: Hardware,
     model: Model,
     serving: Serving,
-    limits: Limits = Limits(),
+    limits: Limits = FREE,
     devices: int | None = None,
 ) -> Service | Overflow:
     """Return the ways with most tokens a second, or what of memory or of the limits nothing meets.

@@ -13,7 +13,7 @@ from star_watos.watos.plans import Ints
 from star_watos.watos.serving.phases import Phase, decode_phase, prefill_phase
 from star_watos.watos.serving.pools import Pool, pool_of, region, sequences_tried
 from star_watos.watos.serving.request import Serving
-from star_watos.watos.serving.ways import Limits, Part, Served, Together, Way
+from star_watos.watos.serving.ways import FREE, Limits, Part, Served, Together, Way
 from star_watos.watos.wafer import Grid, Wafer
 from star_watos.workload import Microbatch, Model, cached_bytes
 
@@ -26,7 +26,7 @@ class Search:
     machine: Machine
     model: Model
     serving: Serving
-    limits: Limits = Limits()
+    limits: Limits = FREE
 
     def every_together(self) -> Together:
         """Return all plans in which each replica does both phases, whether they fit or not.

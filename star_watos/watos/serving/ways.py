@@ -33,6 +33,10 @@ class Limits:
     """For each token after it."""
 
 
+FREE = Limits()
+"""Nothing is limited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One phase of the best way: its plan and replicas, one row."""
