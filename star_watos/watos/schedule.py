@@ -84,7 +84,7 @@ def exposed_s(
     `params` are those on a device of each of `stages`.
     """
     between = [Transfers(machine, training, plans, stage.index) for stage in stages]
-    pieces = [Pieces.of(transfers, model, layer) for transfers in between]
+    pieces = Pieces.of_stages(between[0], [stage.index for stage in stages], model, layer)
     replicas = [
         exposed_by_stage(transfers, those, layer, stage, own)
         for transfers, those, stage, own in zip(between, pieces, stages, params, strict=True)

@@ -118,7 +118,13 @@ def _mean(plans: Plans, per_row: Ints) -> Ways:
 def _tables(per_row: Ints, replicas: Ints) -> tuple[Slots, NDArray[np.intp]]:
     """Return the slots of each distinct pair, one beside the other, and which each row has."""
     pairs, which = np.unique(np.stack([per_row, replicas]), axis=1, return_inverse=True)
-    each = [slots(int(p), int(r)) for p, r in pairs.T]
+    return _beside(tuple(map(tuple, pairs.T.tolist()))), which.reshape(-1)
+
+
+@lru_cache(maxsize=256)
+def _beside(pairs: tuple[tuple[int, ...], ...]) -> Slots:
+    """Return the slots of pairs, one beside the other."""
+    each = [slots(*pair) for pair in pairs]
     most = max(one.near.size for one in each)
 
     def padded(name: str) -> Counts:
@@ -127,4 +133,4 @@ def _tables(per_row: Ints, replicas: Ints) -> tuple[Slots, NDArray[np.intp]]:
             [np.pad(c, [(0, 0)] * (c.ndim - 1) + [(0, most - c.shape[-1])]) for c in columns]
         )
 
-    return Slots(*(padded(field.name) for field in fields(Slots))), which.reshape(-1)
+    return Slots(*(padded(field.name) for field in fields(Slots)))

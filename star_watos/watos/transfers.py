@@ -1,8 +1,10 @@
 """Transfers between replicas: weights made whole, gradients added up, a piece at a time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.watos.columns import LayerColumns
@@ -73,11 +75,6 @@ class Piece:
     gather: Column
     reduce: Column
 
-    @classmethod
-    def of(cls, transfers: Transfers, params: Params) -> "Piece":
-        """Return the piece of so many parameters on one device."""
-        return cls(transfers.gather_s(params), transfers.reduce_s(params))
-
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
@@ -90,16 +87,43 @@ class Pieces:
 
     @classmethod
     def of(cls, transfers: Transfers, model: Model, layer: LayerColumns) -> "Pieces":
-        """Return all pieces; they are made once for plans that differ in other things only."""
+        """Return all pieces of one stage of each plan."""
+        return cls.of_stages(transfers, [transfers.stage], model, layer)[0]
+
+    @classmethod
+    def of_stages(
+        cls, transfers: Transfers, stages: Sequence[Column], model: Model, layer: LayerColumns
+    ) -> "list[Pieces]":
+        """Return all pieces of several stages.
+
+        They are made once for plans that differ in other things only, and all in one go.
+        """
         first, index = transfers.plans.distinct(
             "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
         )
-        own = Transfers(
+        own, n = transfers.plans.take(first), len(first)
+        params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
+        kinds = piece_params(model, own, params, experts)
+        count = len(kinds) * len(stages)
+        every = Transfers(
             transfers.machine,
             transfers.training,
-            transfers.plans.take(first),
-            rows_of(transfers.stage, first),
+            own.take(np.tile(np.arange(n), count)),
+            np.concatenate([np.broadcast_to(rows_of(s, first), n) for s in stages for _ in kinds]),
         )
-        params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
-        pieces = [Piece.of(own, piece) for piece in piece_params(model, own.plans, params, experts)]
-        return cls(*(Piece(rows_of(p.gather, index), rows_of(p.reduce, index)) for p in pieces))
+        both = [
+            np.tile(_in_a_row([getattr(p, name) for p in kinds], n), len(stages))
+            for name in Params.__slots__
+        ]
+        held = Params(*both)
+        shape = (len(stages), len(kinds), n)
+        gather, reduce = (
+            np.broadcast_to(seconds, count * n).reshape(shape)[:, :, index]
+            for seconds in (every.gather_s(held), every.reduce_s(held))
+        )
+        return [cls(*map(Piece, g, r)) for g, r in zip(gather, reduce, strict=True)]
+
+
+def _in_a_row(columns: Sequence[Column], n: int) -> NDArray[np.float64]:
+    """Return columns of n rows, or numbers, one after the other."""
+    return np.concatenate([np.broadcast_to(column, n) for column in columns]).astype(np.float64)
