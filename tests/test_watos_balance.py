@@ -9,7 +9,7 @@ import pytest
 
 from star_watos.cli.watos import app as watos
 from star_watos.cost import Overflow
-from star_watos.watos import Training, load_hardware, simulate
+from star_watos.watos import Dies, Training, legal_plans, load_hardware, simulate
 from star_watos.watos.balance import (
     Operator,
     Options,
@@ -21,6 +21,7 @@ from star_watos.watos.balance import (
     park,
 )
 from star_watos.watos.balance.layer import operators_of, stages_of
+from star_watos.watos.balance.promise import least_bytes
 from star_watos.watos.balance.refine import refined
 from star_watos.watos.balance.schedule import stage_tables
 from star_watos.watos.iteration import evaluate
@@ -279,6 +280,29 @@ def test_a_stage_that_runs_much_again_gives_a_layer_away():
     assert found.balance.slowest_s <= start.balance.slowest_s
     assert found.layers.sum() == start.layers.sum() == model.n_layers
     assert sorted(found.balance.time_s)[::-1] <= sorted(start.balance.time_s)[::-1]
+
+
+@pytest.mark.parametrize(("model", "stacks"), [("gpt3_175b", 4), ("llama3_70b", 2)])
+def test_plans_that_are_left_out_have_no_memory_for_their_stages(model, stacks):
+    """Of random plans on random dies: none that can be balanced is thought too large for all."""
+    wafer = load_hardware("watos_config3", [f"dram.stacks_per_die={stacks}"])
+    training = Training(model=model, global_batch=64)
+    setting = Setting(wafer, Dies(wafer), training.load(), training)
+    plans = legal_plans(setting.model, wafer.grid, 64)
+    plain = plans.take(plans.recompute == Recompute.NONE)
+    need = least_bytes(setting, plain)
+    near = np.flatnonzero(
+        (need > 0.8 * wafer.memory_capacity_bytes) & (need < 1.3 * wafer.memory_capacity_bytes)
+    )
+    rows = np.random.default_rng(0).permutation(near)[:120]
+    fits = [
+        Pipeline.of(setting, plain.take(rows[[i]])).scheduled() is not None
+        for i in range(len(rows))
+    ]
+    assert sum(fits) > 10
+    assert not any(
+        need[row] > wafer.memory_capacity_bytes for row, fit in zip(rows, fits, strict=True) if fit
+    )
 
 
 @pytest.mark.parametrize("part", list(Part))

@@ -41,6 +41,7 @@ METRICS = frozenset(
         "hfu",
         "memory_per_die_bytes",
         "memory_capacity_bytes",
+        "memory_headroom_bytes",
         "energy_per_token_j",
         "power_w",
         "area_mm2",
@@ -107,6 +108,8 @@ class WaferProblem:
         plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
+        headroom = wafer.memory_capacity_bytes - np.asarray(result.memory_bytes)
+        figures["memory_headroom_bytes"] = headroom
         memory = (result.memory_bytes, wafer.memory_capacity_bytes, "B")
         return reduce(
             self.sweep,
