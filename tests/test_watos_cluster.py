@@ -228,7 +228,7 @@ def test_schedules_by_hand():
     whole = bubble(Schedule.ONE_F_ONE_B)
     assert bubble(Schedule.GPIPE) == whole
     layer = layer_columns(MACHINE, MODEL, TRAINING, plans_of(tp_cols=8, pp=8))
-    embedding = layer.embedding.time_s.item() + layer.embedding_comm.time_s.item()
+    embedding = layer.embedding.time_s.item() + layer.ends_comm.time_s.item()
     expected = (whole - embedding) / 4 + embedding
     assert bubble(Schedule.INTERLEAVED, 4) == pytest.approx(expected)
     assert 0 < bubble(Schedule.ZERO_BUBBLE) < whole / 2

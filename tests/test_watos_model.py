@@ -117,8 +117,8 @@ def test_one_pipeline_by_hand():
     result = run(plans)
     layer = layer_columns(Dies(WAFER), MODEL, TRAINING, plans)
     per_layer = layer.busy_s.item()
-    ends = layer.embedding.time_s.item() + layer.head.time_s.item()
-    slowest = 4 * per_layer + max(layer.embedding.time_s.item(), layer.head.time_s.item())
+    ends = layer.embedding_s.item() + layer.head_s.item()
+    slowest = 4 * per_layer + max(layer.embedding_s.item(), layer.head_s.item())
     expected = 64 * slowest + 32 * per_layer + ends - slowest
     work = sum(result.time_s[k].item() for k in ("compute", "recompute", "tp_comm", "bubble"))
     assert work == pytest.approx(expected, rel=1e-12)

@@ -41,8 +41,9 @@ class LayerColumns:
     head: Cost
     head_bytes: Column
     boundary_bytes: Column
-    embedding_comm: Cost
-    """The all-reduce that joins the lookups of a split embedding table."""
+    ends_comm: Cost
+    """The all-reduce at each end: it joins the lookups of a split embedding table, and adds up the
+    gradients of what enters a split head."""
     passes: Column
     """Passes of a layer's forward and backward work: 3 where the forward pass is repeated whole."""
 
@@ -59,7 +60,12 @@ class LayerColumns:
     @property
     def embedding_s(self) -> Column:
         """Both passes of the embedding, and the all-reduce that joins its lookups."""
-        return self.embedding.time_s + self.embedding_comm.time_s
+        return self.embedding.time_s + self.ends_comm.time_s
+
+    @property
+    def head_s(self) -> Column:
+        """Both passes of the head, and the all-reduce of the gradients of its input."""
+        return self.head.time_s + self.ends_comm.time_s
 
     @cached_property
     def comm_s(self) -> Column:
@@ -124,7 +130,7 @@ def _spread(
         head=_costs_of(slices.head, index),
         head_bytes=rows_of(slices.head_bytes, index),
         boundary_bytes=rows_of(slices.boundary_bytes, index),
-        embedding_comm=_costs_of(slices.embedding_comm, index),
+        ends_comm=_costs_of(slices.ends_comm, index),
         passes=passes,
     )
 

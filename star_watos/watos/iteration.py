@@ -93,7 +93,7 @@ def energy_j(
     work = layer.work.energy_j * model.n_layers
     ends = layer.embedding.energy_j + layer.head.energy_j
     times = plans.tp * plans.replicas * n_microbatches
-    comm = (layer.comm.times(model.n_layers) + layer.embedding_comm).energy_j * times
+    comm = (layer.comm.times(model.n_layers) + layer.ends_comm.times(2)).energy_j * times
     sends = n_microbatches * machine.send_energy_j(plans, layer.boundary_bytes)
     replicas = machine.replicas_energy_j(plans, training.gradient_bytes * params.all)
     states = params.split(plans, 1) * plans.devices * training.optimizer_traffic_bytes

@@ -84,8 +84,9 @@ class Slice:
     """Activations that one device hands to the next stage."""
     kv_bytes: Column
     """Keys and values of one layer, which devices that share a sequence pass on."""
-    embedding_comm: Cost
-    """The all-reduce that joins the lookups of a split embedding table."""
+    ends_comm: Cost
+    """The all-reduce at each end: it joins the lookups of a split embedding table, and adds up the
+    gradients of what enters a split head."""
 
 
 def slice_of(
@@ -111,7 +112,7 @@ def slice_of(
         head_bytes=sum(op.saved_bytes for op in head) + _passing_bytes(head[:-1]),
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
-        embedding_comm=all_reduce,
+        ends_comm=all_reduce,
     )
 
 

@@ -38,8 +38,8 @@ def stage_passes(layer: LayerColumns, stage: StageKind) -> StagePasses:
 
 
 def ends_s(layer: LayerColumns, stage: StageKind) -> Column:
-    """Seconds of embedding and head of a stage, and of the all-reduce that joins the lookups."""
-    seconds: Column = stage.has_embedding * layer.embedding_s + stage.has_head * layer.head.time_s
+    """Seconds of embedding and head of a stage, each with its all-reduce."""
+    seconds: Column = stage.has_embedding * layer.embedding_s + stage.has_head * layer.head_s
     return seconds
 
 
@@ -60,7 +60,7 @@ def bubble_s(
     `late_weights_s` a layer, but for the first of a chunk, which has waited.
     """
     layers = model.n_layers - slowest.layers
-    ends = layer.embedding_s + layer.head.time_s - ends_s(layer, slowest)
+    ends = layer.embedding_s + layer.head_s - ends_s(layer, slowest)
     chunk_layers = layers / plans.virtual_stages
     late = np.maximum(chunk_layers - (plans.pp - 1), 0) * late_weights_s
     in_turn = chunk_layers * layer.busy_s + late + ends

@@ -63,7 +63,7 @@ def stage_times(layer: LayerColumns, stage: StageKind) -> StageTimes:
         compute=stage.layers * (layer.forward.time_s + layer.backward.time_s) + ends,
         recompute=stage.layers * layer.recompute.time_s,
         tp_comm=stage.layers * layer.comm.time_s
-        + stage.has_embedding * layer.embedding_comm.time_s,
+        + (1 * stage.has_embedding + stage.has_head) * layer.ends_comm.time_s,
         cp_comm=stage.layers * layer.cp_comm_s,
         ep_comm=stage.layers * layer.ep_comm_s,
     )

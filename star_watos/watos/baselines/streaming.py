@@ -82,7 +82,7 @@ def every_way(wafer: Wafer, model: Model, training: Training, wafers: int) -> St
     forward = np.maximum(n * layer.forward_s, come)
     backward = np.maximum(n * layer.backward_s, max(come, go))
     ends = _end_s(n * layer.embedding_s, embedding_params(model), gradient_bytes, rate)
-    ends = ends + _end_s(n * layer.head.time_s, head_params(model), gradient_bytes, rate)
+    ends = ends + _end_s(n * layer.head_s, head_params(model), gradient_bytes, rate)
     seconds = passes * (model.n_layers * (forward + backward) + ends) + come
     held = (2 * WEIGHT_BYTES + gradient_bytes) * one / plans.tp
     kept = n * model.n_layers * layer.saved_bytes

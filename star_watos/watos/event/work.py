@@ -94,7 +94,7 @@ def _pieces(
     passes = (layer.forward_s, layer.backward_s - weights_s)
     ends = (
         ("embedding", travel.table, layer.embedding_s),
-        ("head", travel.head, layer.head.time_s),
+        ("head", travel.head, layer.head_s),
     )
     embedding, head = (
         _piece(name, piece, own, FORWARD_SHARE * both, (1 - FORWARD_SHARE) * both)

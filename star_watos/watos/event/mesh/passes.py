@@ -2,7 +2,8 @@
 
 A layer joins its activations after attention and after its feed-forward network; each has an equal
 share of the layer's work. With sequence parallelism each is gathered before and scattered after,
-and so are the lookups of the embedding forward and their gradients backward.
+and so are the lookups of the embedding forward and their gradients backward, and what enters the
+head and its gradients the other way round.
 """
 
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ class Joins:
             yield seconds
             yield Collective.REDUCE_SCATTER if self.split else Collective.ALL_REDUCE
         elif name == "embedding" and self.split:
+            yield Collective.ALL_GATHER
+            yield seconds
+        elif name == "head" and kind is Kind.BACKWARD:
+            yield seconds
+            yield Collective.REDUCE_SCATTER if self.split else Collective.ALL_REDUCE
+        elif name == "head" and self.split:
             yield Collective.ALL_GATHER
             yield seconds
         else:

@@ -39,7 +39,7 @@ def play_on_mesh(
     if machine.wafers > 1 or plans.cp[0] > 1 or plans.ep[0] > 1:
         text = "traffic is played on one wafer, without CP and EP"
         raise InputError.of("--fidelity event", text)
-    alone = replace(result.layer, comm=Cost(), embedding_comm=Cost())
+    alone = replace(result.layer, comm=Cost(), ends_comm=Cost())
     work = plan_work(machine, model, training, plans, replace(result, layer=alone))
     place = place_of(machine, plans)
     joins = joins_of(model, training, plans) if plans.tp[0] > 1 else None
