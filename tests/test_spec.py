@@ -6,6 +6,7 @@ import shutil
 import jsonschema
 import pytest
 
+from star_watos.explore.serving import ServingExploration
 from star_watos.explore.star import CoreExploration
 from star_watos.explore.star_mesh import MeshExploration
 from star_watos.explore.watos import WaferExploration
@@ -434,6 +435,7 @@ SHIPPED = {
     "sweeps/star_mesh": MeshExploration,
     "sweeps/star": CoreExploration,
     "sweeps/ci_watos": WaferExploration,
+    "sweeps/watos_serving": ServingExploration,
     "sweeps/watos": WaferExploration,
 }
 FILES = [
