@@ -108,8 +108,6 @@ class WaferProblem:
         plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
         result = evaluate(machine, model, training, plans)
         figures = metrics(machine, training, result) | wafer_metrics(wafer)
-        headroom = wafer.memory_capacity_bytes - np.asarray(result.memory_bytes)
-        figures["memory_headroom_bytes"] = headroom
         memory = (result.memory_bytes, wafer.memory_capacity_bytes, "B")
         return reduce(
             self.sweep,

@@ -1,5 +1,6 @@
 """Where the dies of a plan stand, and what its transfers do to the links between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -39,6 +40,13 @@ class Ways:
     def seconds(self, n_bytes: Column, link_bytes_per_s: float, latency_s: float) -> Column:
         """Return the time of flows of `n_bytes`: the longest way, and the busiest link's bytes."""
         return self.hops * latency_s + self.load * n_bytes / link_bytes_per_s
+
+    @classmethod
+    def columns(cls, found: "Sequence[Ways]", index: NDArray[np.intp]) -> "Ways":
+        """Return for each row that of its place among those found."""
+        names = ("hops", "load", "moved")
+        every = (np.array([getattr(ways, name) for ways in found]) for name in names)
+        return cls(*(column.astype(np.float64)[index] for column in every))
 
 
 @dataclass(frozen=True)

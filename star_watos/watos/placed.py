@@ -104,8 +104,7 @@ class Placed(Dies):
         found = [
             ways(transfer, self.order, grid, degrees) for degrees in _degrees(here.take(first))
         ]
-        columns = ([getattr(each, name) for each in found] for name in Ways.__slots__)
-        return Ways(*(np.array(column, dtype=np.float64)[index] for column in columns))
+        return Ways.columns(found, index)
 
 
 def _degrees(plans: Plans) -> list[Degrees]:

@@ -59,6 +59,7 @@ def metrics(machine: Machine, training: Training, result: Iterations) -> dict[st
         "mfu": result.model_flops / iteration_s / peak,
         "hfu": result.hardware_flops / iteration_s / peak,
         "memory_per_die_bytes": result.memory_bytes,
+        "memory_headroom_bytes": machine.memory_bytes - result.memory_bytes,
         "energy_per_token_j": energy / tokens,
         "power_w": energy / iteration_s,
     }

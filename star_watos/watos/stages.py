@@ -6,7 +6,7 @@ microbatches in flight, and the embedding), the first with an extra layer, and t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,11 +74,6 @@ def every_stage(model: Model, pp: int) -> StageKind:
         has_embedding=index == 0,
         has_head=index == pp - 1,
     )
-
-
-def with_layers(stage: StageKind, layers: Ints) -> StageKind:
-    """Return all stages of a pipeline with other numbers of layers."""
-    return replace(stage, layers=layers)
 
 
 @dataclass(frozen=True, slots=True)

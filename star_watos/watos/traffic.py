@@ -6,14 +6,14 @@ shares each link with h - 1 others: the distance counts once for latency and onc
 far stages are apart where the snake turns, and what their sends share there, is in `snake`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.fabric import Links, Taken, all_reduce, reduce_scatter
+from star_watos.fabric import Links, all_reduce, reduce_scatter
 from star_watos.watos.layout import Ways
+from star_watos.watos.line import Line
 from star_watos.watos.plans import Plans
 from star_watos.watos.snake import to_next_stage
 from star_watos.watos.wafer import Wafer
@@ -67,45 +67,30 @@ class Rectangles:
 
     def replicas_all_reduce_s(self, n_bytes: Column, stage: Column) -> Column:
         """Seconds to all-reduce `n_bytes` a die over the replicas of a stage."""
-        return self._over_replicas(all_reduce, n_bytes, self.replica_hops(stage)).seconds
+        line = self._line(self.replica_hops(stage))
+        return line.over(all_reduce, self.plans.replicas, n_bytes).seconds
 
     def replicas_ring_s(self, n_bytes: Column, stage: Column) -> Column:
         """Seconds to reduce-scatter, or to all-gather, `n_bytes` a die over those replicas."""
-        return self._over_replicas(reduce_scatter, n_bytes, self.replica_hops(stage)).seconds
+        line = self._line(self.replica_hops(stage))
+        return line.over(reduce_scatter, self.plans.replicas, n_bytes).seconds
 
     def replicas_byte_hops(self, n_bytes: Column) -> Column:
         """Bytes times hops of the all-reduces over replicas, of all stages and dies."""
-        line = self._over_replicas(all_reduce, n_bytes, self.slot_hops).byte_hops
-        moved: Column = line * self.plans.pp * self.plans.tp
+        plans = self.plans
+        one = self._line(self.slot_hops).over(all_reduce, plans.replicas, n_bytes).byte_hops
+        moved: Column = one * plans.pp * plans.tp
         return moved
 
-    def _over_replicas(
-        self,
-        collective: Callable[[Column, Column, Column, Links], Taken],
-        n_bytes: Column,
-        hops: Column,
-    ) -> Taken:
-        """Return what a collective takes over the replicas, which stand on a line.
-
-        Each of its hops is h hops of the mesh, which h such lines share: h times the bytes and h
-        times the latency.
-        """
-        d2d = self.wafer.d2d
-        links = Links(d2d.link_bytes_per_s, d2d.latency_s * hops)
-        return collective(1, self.plans.replicas, n_bytes * hops, links)
-
     def all_to_all_s(self, n_bytes: Column) -> Column:
-        """Seconds over ep rectangles on a line: half of them send half their bytes to the rest.
-
-        The link in the middle carries (n / 2)² S / n = n S / 4, shared by h rectangles' dies.
-        """
-        ep, d2d, hops = self.plans.ep, self.wafer.d2d, self.slot_hops
-        middle = np.where(ep > 1, ep * n_bytes / 4, 0.0)
-        seconds: Column = hops * (middle / d2d.link_bytes_per_s + (ep - 1) * d2d.latency_s)
-        return seconds
+        """Seconds over the ep rectangles that share the experts."""
+        return self._line(self.slot_hops).all_to_all_s(self.plans.ep, n_bytes)
 
     def pass_on_s(self, n_bytes: Column) -> Column:
-        """Seconds to the next rectangle of a folded ring, two slots away."""
-        hops, d2d = 2 * self.slot_hops, self.wafer.d2d
-        seconds: Column = hops * (d2d.latency_s + n_bytes / d2d.link_bytes_per_s)
-        return seconds
+        """Seconds to the next of the rectangles that share a sequence."""
+        return self._line(self.slot_hops).pass_on_s(n_bytes)
+
+    def _line(self, hops: Column) -> Line:
+        """Return the replicas; as many dies' ways share a link as there are hops."""
+        d2d = self.wafer.d2d
+        return Line(Links(d2d.link_bytes_per_s, d2d.latency_s), hops, hops)

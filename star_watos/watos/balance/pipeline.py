@@ -1,6 +1,6 @@
 """One plan's pipeline, whose stages run again and keep what is best for the slowest."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from star_watos.watos.iteration import Iterations
 from star_watos.watos.layout import Layout
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.simulate import Setting
-from star_watos.watos.stages import StageKind, every_stage, with_layers
+from star_watos.watos.stages import StageKind, every_stage
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Pipeline:
         it = self.setting
         kind = every_stage(it.model, self.pp)
         if layers is not None:
-            kind = with_layers(kind, layers)
+            kind = replace(kind, layers=layers)
         stages = stages_of(it.machine, it.model, it.training, self.plans, self.result, kind)
         uniform, pools = Part.RECOMPUTE in without, self._pools(without)
         found = balanced(stages, self.options, self._hops, pools, uniform=uniform)

@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.fabric import Links, Mesh, Taken, all_reduce, reduce_scatter
+from star_watos.fabric import Links, Mesh, all_reduce, reduce_scatter
 from star_watos.watos import operator
 from star_watos.watos.dies import Dies
 from star_watos.watos.faults.groups import Group, Summing, joined
 from star_watos.watos.layout import Layout, Ways
+from star_watos.watos.line import Line
 from star_watos.watos.placement import slots_of
 from star_watos.watos.plans import Plans
 from star_watos.watos.wafer import Grid, Wafer
@@ -67,11 +68,11 @@ class Standing(Dies):
 
     def replicas_ring_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (the protocol's)
         """Seconds to reduce-scatter, or to all-gather, over the replicas of a stage."""
-        return self._over_replicas(reduce_scatter, plans, n_bytes).seconds
+        return self._line(plans).over(reduce_scatter, plans.replicas, n_bytes).seconds
 
     def replicas_all_reduce_s(self, plans: Plans, n_bytes: Column, stage: Column) -> Column:  # noqa: ARG002 (same)
         """Seconds to all-reduce over the replicas of a stage."""
-        return self._over_replicas(all_reduce, plans, n_bytes).seconds
+        return self._line(plans).over(all_reduce, plans.replicas, n_bytes).seconds
 
     def replicas_energy_j(self, plans: Plans, n_bytes: Column) -> Column:
         """Energy of the all-reduces of all stages and dies."""
@@ -82,33 +83,17 @@ class Standing(Dies):
         return energy
 
     def all_to_all_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds over ep groups on a line; see `traffic.Rectangles`."""
-        ways = self._ways(replica_ways, plans)
-        middle = np.where(plans.ep > 1, plans.ep * n_bytes / 4, 0.0)
-        carried_s = ways.load * middle / self._links.bytes_per_s
-        seconds: Column = carried_s + ways.hops * (plans.ep - 1) * self._links.latency_s
-        return seconds
+        """Seconds over the ep groups that share the experts."""
+        return self._line(plans).all_to_all_s(plans.ep, n_bytes)
 
     def pass_on_s(self, plans: Plans, n_bytes: Column) -> Column:
-        """Seconds to the next of a folded ring of replicas, two places away."""
-        ways = self._ways(replica_ways, plans)
-        d2d = self.wafer.d2d
-        return 2 * ways.seconds(n_bytes, d2d.link_bytes_per_s, d2d.latency_s)
+        """Seconds to the next of the groups that share a sequence."""
+        return self._line(plans).pass_on_s(n_bytes)
 
-    def _over_replicas(
-        self,
-        over: Callable[[Column, Column, Column, Links], Taken],
-        plans: Plans,
-        n_bytes: Column,
-    ) -> Taken:
-        """Return what a collective takes over replicas, which stand on a line.
-
-        Between neighbours lie the hops of the longest way, and the busiest link carries the bytes
-        of so many of them.
-        """
+    def _line(self, plans: Plans) -> Line:
+        """Return the replicas of a stage, which stand on a line."""
         ways = self._ways(replica_ways, plans)
-        links = Links(self._links.bytes_per_s, self._links.latency_s * ways.hops)
-        return over(1, plans.replicas, n_bytes * ways.load, links)
+        return Line(self._links, ways.hops, ways.load)
 
     @property
     def _links(self) -> Links:
@@ -122,8 +107,7 @@ class Standing(Dies):
         own = plans.take(first)
         degrees = zip(own.pp.tolist(), own.replicas.tolist(), strict=True)
         found = [between(self.mesh, self.groups, *each) for each in degrees]
-        columns = ([getattr(each, name) for each in found] for name in Ways.__slots__)
-        return Ways(*(np.array(column, dtype=np.float64)[index] for column in columns))
+        return Ways.columns(found, index)
 
 
 def _layout(mesh: Mesh, groups: tuple[Group, ...], pp: int, replicas: int) -> Layout:
