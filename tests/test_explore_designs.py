@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from star_watos.errors import InputError
-from star_watos.explore import explore, non_dominated, signs_of
+from star_watos.explore import How, explore, non_dominated, signs_of
 from star_watos.explore.candidates import baseline, load_sweep, parts
 from star_watos.explore.star import METRICS as CORE_METRICS
 from star_watos.explore.star import CoreExploration, CoreProblem
@@ -113,7 +113,7 @@ def test_jobs_do_not_change_a_byte(wafers, tmp_path):
     files = []
     for jobs in (1, 2):
         out = tmp_path / str(jobs)
-        explore(sweep, WaferProblem(sweep, folder), out, jobs=jobs)
+        explore(sweep, WaferProblem(sweep, folder), out, How(jobs))
         files.append([(out / name).read_bytes() for name in ("pareto.csv", "trials.csv")])
     assert files[0] == files[1]
 

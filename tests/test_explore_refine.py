@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from star_watos.cli.watos import app
-from star_watos.explore import explore
+from star_watos.explore import Source, explore
 from star_watos.explore.candidates import load_sweep
 from star_watos.explore.refine import Refining, refine
 from star_watos.explore.watos import WaferExploration, WaferProblem
@@ -38,7 +38,7 @@ def test_wafers_of_the_front_are_refined_in_its_order(sweep, tmp_path):
     problem = WaferProblem(loaded, folder)
     assert isinstance(problem, Refining)
     config = loaded.model_dump(mode="json")
-    result = explore(loaded, problem, tmp_path / "out", config=config)
+    result = explore(loaded, problem, tmp_path / "out", source=Source(config))
     rows = refine(problem, result, 2)
     axes = list(loaded.space)
     assert len(rows) == 2

@@ -174,7 +174,7 @@ def test_two_runs_with_one_seed_write_the_same_bytes(tmp_path, sampler):
 def test_the_number_of_workers_changes_no_byte(tmp_path):
     a_sweep = sweep(search=nsga2(100))
     for jobs in (1, 2):
-        ex.explore(a_sweep, Broken(30), tmp_path / str(jobs), jobs=jobs)
+        ex.explore(a_sweep, Broken(30), tmp_path / str(jobs), ex.How(jobs))
     for name in ("pareto.csv", "trials.csv"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
@@ -262,7 +262,9 @@ def test_pareto_csv_is_sorted_and_in_the_stated_order(tmp_path):
 
 def test_run_json_says_where_the_result_comes_from(tmp_path):
     config = {"kind": "toy", "search": {"seed": 3}}
-    result = ex.explore(sweep(search=nsga2(60, seed=3)), Toy(), tmp_path / "run", config=config)
+    result = ex.explore(
+        sweep(search=nsga2(60, seed=3)), Toy(), tmp_path / "run", source=ex.Source(config)
+    )
     run = json.loads((result.out / "run.json").read_text())
     assert run == json.loads(json.dumps(result.manifest))
     canonical = '{"kind":"toy","search":{"seed":3}}'

@@ -29,12 +29,12 @@ sys.path.insert(0, sys.argv[1])
 from test_explore_run import sweep
 from test_explore_stop import Stuck
 
-from star_watos.explore import explore
+from star_watos.explore import How, explore
 
 if __name__ == "__main__":
     a_sweep = sweep(search={"sampler": "exhaustive", "batch": 4})
     try:
-        sys.exit(explore(a_sweep, Stuck(), Path("run"), jobs=2).exit_code)
+        sys.exit(explore(a_sweep, Stuck(), Path("run"), How(2)).exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
 """
@@ -158,7 +158,7 @@ def test_a_time_limit_ends_the_search_within_a_batch(tmp_path, jobs):
     # With workers, their start (half a second and more) counts too.
     limit_s = 0.3 if jobs == 1 else 2.0
     a_sweep = sweep(search={"sampler": "exhaustive", "batch": 256})
-    result = ex.explore(a_sweep, Slow(), tmp_path / "run", jobs=jobs, time_limit_s=limit_s)
+    result = ex.explore(a_sweep, Slow(), tmp_path / "run", ex.How(jobs, time_limit_s=limit_s))
     assert time.perf_counter() - started < limit_s + 2
     assert result.stop is ex.Stop.TIME_LIMIT
     assert result.exit_code == 0
@@ -170,13 +170,13 @@ def test_a_time_limit_ends_the_search_within_a_batch(tmp_path, jobs):
 
 def test_a_worker_that_dies_is_an_error_with_a_cure(tmp_path):
     with pytest.raises(InputError, match="a worker process died"):
-        ex.explore(sweep(), Fatal(), tmp_path / "run", jobs=2)
+        ex.explore(sweep(), Fatal(), tmp_path / "run", ex.How(2))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_bug_of_the_model_is_shown_as_it_is(tmp_path, jobs):
     with pytest.raises(ZeroDivisionError):
-        ex.explore(sweep(), Wrong(), tmp_path / "run", jobs=jobs)
+        ex.explore(sweep(), Wrong(), tmp_path / "run", ex.How(jobs))
 
 
 def test_the_front_so_far_is_written_now_and_then(tmp_path, monkeypatch):
@@ -206,7 +206,7 @@ def test_a_run_is_not_overwritten_without_force(tmp_path):
     held = "holds a run already (pareto.csv, trials.csv, run.json); --force replaces it"
     assert str(caught.value) == f"{out}  {held}"
     assert (out / "trials.csv").read_bytes() == before
-    result = ex.explore(sweep(), Toy(), out, force=True)
+    result = ex.explore(sweep(), Toy(), out, ex.How(force=True))
     assert found(result, sweep())
     assert len(read(out / "trials.csv")) == 256
 

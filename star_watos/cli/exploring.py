@@ -1,7 +1,6 @@
 """The options of both `explore` commands, and what they do."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ from star_watos.cli import common
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.explore import Exploration, Result
+    from star_watos.explore import Result
     from star_watos.explore.problem import Row
 
 Out = Annotated[
@@ -52,8 +51,8 @@ class Options:
     as_json: bool
 
 
-def add_explore(app: typer.Typer, types: "Callable[[str], tuple[type[Exploration], Any]]") -> None:
-    """Give `app` the command; `types` imports and returns the kinds of sweep and problem of one."""
+def add_explore(app: typer.Typer, tool: str) -> None:
+    """Give `app`, which is the command `tool`, its subcommand."""
 
     @app.command()
     def explore(
@@ -72,35 +71,28 @@ def add_explore(app: typer.Typer, types: "Callable[[str], tuple[type[Exploration
         options = Options(
             sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
         )
-        _explore(*types(sweep), options)
+        _explore(tool, options)
 
 
-def kind_of(sweep: str) -> object:
-    """Return what a sweep's file says it is; whatever that is worth."""
-    from star_watos.spec import locate, read
-
-    data = read(locate(sweep, "sweeps")).data
-    return data.get("kind") if isinstance(data, dict) else None
-
-
-def _explore(sweep_type: "type[Exploration]", problem_type: Any, options: Options) -> None:  # noqa: ANN401 (a class of problems)
+def _explore(tool: str, options: Options) -> None:
     """Load the sweep, search, report, and stop with the exit code of the result."""
+    from star_watos.explore import How, Source
     from star_watos.explore import explore as run
     from star_watos.explore.candidates import baseline, load_sweep
+    from star_watos.explore.kinds import kind_of, types_of
 
     limit_s = seconds(options.time_limit)
     common.check_picture(options.plot)
+    sweep_type, problem_type = types_of(kind_of(options.sweep, tool))
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
     problem = problem_type(sweep, folder)
     result = run(
         sweep,
         problem,
         options.out or Path("out") / Path(options.sweep).stem,
-        jobs=n_jobs(options.jobs),
-        force=options.force,
-        time_limit_s=limit_s,
+        How(n_jobs(options.jobs), options.force, limit_s),
         baseline=baseline(sweep),
-        config=sweep.model_dump(mode="json"),
+        source=Source(sweep.model_dump(mode="json"), folder),
     )
     refined = _refined(problem, result, getattr(sweep, "refine", 0))
     _report(result, refined, options)

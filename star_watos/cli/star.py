@@ -1,6 +1,6 @@
 """The command `star`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
 from star_watos.errors import InputError
 
-if TYPE_CHECKING:
-    from star_watos.explore import Exploration
-
 app = common.new_app("star", "Sparse-attention cores: how fast, how much energy, how much silicon.")
 
 
@@ -22,17 +19,8 @@ def main() -> None:
     common.guard(app)
 
 
-def _exploration(sweep: str) -> "tuple[type[Exploration], Any]":
-    from star_watos.explore.star import CoreExploration, CoreProblem
-    from star_watos.explore.star_mesh import MeshExploration, MeshProblem
-
-    if exploring.kind_of(sweep) == "star-mesh-exploration":
-        return MeshExploration, MeshProblem
-    return CoreExploration, CoreProblem
-
-
 add_simulate(app)
-exploring.add_explore(app, _exploration)
+exploring.add_explore(app, "star")
 add_accuracy(app)
 add_compare(app)
 add_collective(app)

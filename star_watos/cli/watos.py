@@ -14,7 +14,6 @@ from star_watos.cli.serve import add_serve
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.explore import Exploration
     from star_watos.watos import Simulation
 
 app = common.new_app("watos", "Wafers and the strategies that train language models on them.")
@@ -151,16 +150,7 @@ def _shape(text: str | None) -> dict[str, int]:
     return {"tp_rows": rows, "tp_cols": cols}
 
 
-def _exploration(sweep: str) -> "tuple[type[Exploration], Any]":
-    from star_watos.explore.serving import ServingExploration, ServingProblem
-    from star_watos.explore.watos import WaferExploration, WaferProblem
-
-    if exploring.kind_of(sweep) == "watos-serving-exploration":
-        return ServingExploration, ServingProblem
-    return WaferExploration, WaferProblem
-
-
-exploring.add_explore(app, _exploration)
+exploring.add_explore(app, "watos")
 add_collective(app)
 add_compare(app)
 add_faults(app)

@@ -6,7 +6,9 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import star_watos
@@ -15,14 +17,25 @@ from star_watos.spec import root
 _PACKAGES = ("moocore", "numpy", "optuna", "pydantic", "PyYAML")
 
 
-def origin(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return seed, versions, and the resolved config with its hash."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a run was asked, for the record."""
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved configuration."""
+    beside: Path | None = None
+    """The folder in which its relative paths start."""
+
+
+def origin(source: Source, seed: int) -> dict[str, Any]:
+    """Return seed, versions, the resolved config with its hash, and where its paths start."""
     return {
         "seed": seed,
         "version": star_watos.__version__,
         "git_commit": git_commit(),
-        "config_hash": config_hash(config),
-        "config": dict(config),
+        "config_hash": config_hash(source.config),
+        "config": dict(source.config),
+        "beside": None if source.beside is None else str(source.beside.resolve()),
         "packages": packages(),
     }
 

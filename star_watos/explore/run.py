@@ -9,7 +9,7 @@ from star_watos.cost import Overflow
 from star_watos.explore import files
 from star_watos.explore.front import Sense, Values
 from star_watos.explore.gate import Gate, check, stored_front
-from star_watos.explore.manifest import origin
+from star_watos.explore.manifest import Source, origin
 from star_watos.explore.problem import Problem, Row
 from star_watos.explore.progress import Part, Stopwatch, Tally, live_view
 from star_watos.explore.sampler import proposer
@@ -53,39 +53,48 @@ class Result:
         return 3 if self.gate is not None and not self.gate.passed else 0
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a search is run. None of it changes what is found but the time limit."""
+
+    jobs: int = 1
+    """Worker processes; 1 is this one alone."""
+    force: bool = False
+    """Whether the files of an earlier run are overwritten."""
+    time_limit_s: float | None = None
+    """When to end with what is finished."""
+
+
 def explore(
     sweep: Exploration,
     problem: Problem,
     out: Path,
+    how: How = How(),
     *,
-    jobs: int = 1,
-    force: bool = False,
-    time_limit_s: float | None = None,
     baseline: Mapping[str, Scalar] | None = None,
-    config: Mapping[str, Any] | None = None,
+    source: Source | None = None,
 ) -> Result:
     """Search the space of `sweep` for the best designs of `problem`; write the files to `out`.
 
     `baseline` are the template's values on the axes: it is a candidate to try first, if the space
-    holds it, and the front is held against it. `config` is the resolved
-    configuration, for the record. What is found does not depend on `jobs`. Ctrl-C and the time
-    limit end the search early; what is finished by then is the result.
+    holds it, and the front is held against it. Ctrl-C and the time limit end the search early;
+    what is finished by then is the result.
     """
     watch = Stopwatch()
     stored = stored_front(sweep)
     space = Space.of(sweep.space)
     with watch.timing(Part.SAMPLER):
         asker = proposer(sweep, space, baseline)
-    folder = Folder(out, files.NAMES, force=force)
-    deadline = None if time_limit_s is None else watch.started + time_limit_s
+    folder = Folder(out, files.NAMES, force=how.force)
+    deadline = None if how.time_limit_s is None else watch.started + how.time_limit_s
     session = Session(sweep, space, asker, folder, watch, deadline)
-    with evaluator(problem, jobs) as evaluate, live_view() as view:
+    with evaluator(problem, how.jobs) as evaluate, live_view() as view:
         session.run(evaluate, view)
     with uninterrupted():
         rows = session.write_front()
         with watch.timing(Part.MODEL):
             own = None if baseline is None else template(sweep, problem, dict(baseline), rows)
-        return _finish(session, rows, own, stored, origin(config or {}, sweep.search.seed))
+        return _finish(session, rows, own, stored, origin(source or Source(), sweep.search.seed))
 
 
 def _finish(
@@ -93,7 +102,7 @@ def _finish(
     rows: list[Row],
     own: Template | None,
     stored: Values | None,
-    source: dict[str, Any],
+    said: dict[str, Any],
 ) -> Result:
     expect, found = session.sweep.expect, session.archive.values
     gate = None
@@ -103,7 +112,7 @@ def _finish(
     wall_s = session.watch.wall_s
     against = {"template": own.document(session.sweep.objectives) if own else None}
     spent = {"wall_s": wall_s, "time_s": session.watch.split(wall_s)}
-    manifest = {**source, **summary, **against, **spent}
+    manifest = {**said, **summary, **against, **spent}
     session.folder.replace(files.RUN, files.run_json(manifest))
     miss = session.nearest if not rows else None
     return Result(

@@ -2,7 +2,7 @@
 
 from star_watos.errors import InputError, Mark, Problem
 from star_watos.spec.base import Constant, From, Spec, json_schema
-from star_watos.spec.document import Document, KeyPath, parse, read
+from star_watos.spec.document import Document, KeyPath, parse, read, scalar
 from star_watos.spec.load import amend, load, validate
 from star_watos.spec.shipped import is_file, locate, names, root
 
@@ -24,5 +24,6 @@ __all__ = [
     "parse",
     "read",
     "root",
+    "scalar",
     "validate",
 ]

@@ -1,0 +1,129 @@
+"""A run read back from its folder: what was asked, and the designs of its front."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from star_watos.explore import files
+from star_watos.explore.front import Sense
+from star_watos.explore.kinds import Kind, types_of
+from star_watos.explore.problem import Parameters, Problem, Row
+from star_watos.explore.sweep import Exploration
+from star_watos.files import Scalar, cell
+from star_watos.spec import Document, InputError, Mark, scalar, validate
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The sweep that a design comes from."""
+
+    kind: Kind
+    sweep: Exploration
+    beside: Path | None
+    """Where the sweep's relative paths start."""
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any], source: Path) -> "Asked":
+        """Return what `manifest`, the content of the `run.json` at `source`, says was asked."""
+        config = manifest.get("config")
+        known = [kind.value for kind in Kind]
+        if not isinstance(config, dict) or config.get("kind") not in known:
+            text = f"expected the configuration of a run, of kind {', '.join(known)}"
+            raise InputError.of(str(source), text, "config")
+        kind = Kind(config["kind"])
+        sweep = validate(types_of(kind)[0], Document(config, {(): Mark(str(source))}))
+        beside = manifest.get("beside")
+        return cls(kind, sweep, Path(beside) if isinstance(beside, str) else None)
+
+    @property
+    def problem(self) -> Problem:
+        """What the sweep explores."""
+        return types_of(self.kind)[1](self.sweep, self.beside)
+
+    def parameters(self, row: Row) -> Parameters:
+        """Return what a row of the front says of each axis: the values of the sweep itself."""
+        return {
+            name: next((v for v in axis.values() if cell(v) == cell(row[name])), row[name])
+            for name, axis in self.sweep.space.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A run that has ended."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    """The content of `run.json`."""
+    rows: list[Row]
+    """The designs of `pareto.csv`, in its order."""
+
+    @classmethod
+    def load(cls, path: Path) -> "Stored":
+        """Return the run in the folder `path`, or beside the `pareto.csv` at `path`.
+
+        Raises `InputError` where there is none, or one that is damaged.
+        """
+        front = path if path.suffix == ".csv" else path / files.PARETO
+        folder = front.parent
+        return cls(folder, manifest_of(folder / files.RUN), list(_rows(front)))
+
+    @property
+    def asked(self) -> Asked:
+        """What was asked."""
+        return Asked.of(self.manifest, self.folder / files.RUN)
+
+    @property
+    def objectives(self) -> dict[str, Sense]:
+        """What was searched for."""
+        return self.asked.sweep.objectives
+
+    def row(self, number: int) -> Row:
+        """Return a design; the first line below the names is number 1. Raises `InputError`."""
+        if not 1 <= number <= len(self.rows):
+            has = f"{self.folder / files.PARETO} has {len(self.rows):,}"
+            raise InputError.of("--row", f"expected 1 to {len(self.rows)}, got {number}; {has}")
+        return self.rows[number - 1]
+
+
+def manifest_of(path: Path) -> dict[str, Any]:
+    """Return the content of a `run.json`. Raises `InputError`."""
+    try:
+        manifest = json.loads(_text(path))
+    except ValueError as error:
+        raise InputError.of(str(path), f"not JSON: {error}") from None
+    if not isinstance(manifest, dict):
+        raise InputError.of(str(path), "expected the figures of a run")
+    return manifest
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError.of(str(path), f"not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InputError.of(str(path), f"cannot be read: {error.strerror}") from None
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    table = csv.reader(_text(path).splitlines())
+    names = next(table, [])
+    for values in table:
+        if len(values) != len(names):
+            text = f"expected {len(names)} values, got {len(values)}"
+            raise InputError.of(f"{path}:{table.line_num}", text)
+        yield {name: _value(text) for name, text in zip(names, values, strict=True)}
+
+
+def _value(text: str) -> Scalar:
+    """Return what `star_watos.files.cell` wrote.
+
+    >>> _value("0.1"), _value("3"), _value("true"), _value("2 TB/s"), _value("")
+    (0.1, 3, True, '2 TB/s', '')
+    """
+    value = scalar(text)
+    return "" if value is None else value
