@@ -1,6 +1,7 @@
 """Files that a reader finds whole: written beside their place and moved there; and CSV text."""
 
 import csv
+import errno
 import io
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -36,17 +37,25 @@ def write_whole(path: Path, text: str) -> None:
 
 
 class Folder:
-    """Where a run is written. Every way it cannot be written is an `InputError`."""
+    """Where a run is written. Every way it cannot be read or written is an `InputError`."""
 
-    def __init__(self, path: Path, names: Collection[str], *, force: bool) -> None:
-        """Make the folder; refuse one that holds any of `names`, or with `force` clear them."""
+    def __init__(
+        self, path: Path, names: Collection[str], *, force: bool, resume: str | None = None
+    ) -> None:
+        """Make the folder; refuse one that holds any of `names`, or with `force` clear them.
+
+        `resume` is the name of a file: one that holds it is left as it is, to go on from.
+        """
         self.path = path
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             held = [name for name in names if (path / name).exists()]
-            if held and not force:
-                text = f"holds a run already ({', '.join(held)}); --force replaces it"
-                raise InputError.of(str(path), text)
+        if resume in held:
+            return
+        if held and not force:
+            text = f"holds a run already ({', '.join(held)}); --force replaces it"
+            raise InputError.of(str(path), text)
+        with _writing(path):
             for name in held:
                 (path / name).unlink()
 
@@ -54,12 +63,29 @@ class Folder:
         """Write the file `name`, whole or not at all."""
         write_whole(self.path / name, text)
 
-    def append(self, name: str, text: str) -> None:
-        """Add whole lines to the file `name` in one write."""
-        with _writing(self.path), (self.path / name).open("ab", buffering=0) as file:
+    def append(self, name: str, text: str, *, sync: bool = False) -> None:
+        """Add whole lines to the file `name` in one write; with `sync` wait for the disk."""
+        with _writing(self.path / name), (self.path / name).open("ab", buffering=0) as file:
             data = text.encode()
             if file.write(data) != len(data):
-                raise OSError(0, os.strerror(28))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if sync:
+                os.fsync(file.fileno())
+
+    def read(self, name: str) -> bytes:
+        """Return what is in the file `name`; nothing if there is no such file."""
+        try:
+            return (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            text = f"cannot be read: {error.strerror or error}"
+            raise InputError.of(str(self.path / name), text) from None
+
+    def cut(self, name: str, size: int) -> None:
+        """Drop what the file `name` holds beyond `size` bytes."""
+        with _writing(self.path / name):
+            os.truncate(self.path / name, size)
 
 
 def cell(value: Scalar | None) -> str:

@@ -8,6 +8,7 @@ import pytest
 ROOFLINE = Path(__file__).parents[1] / "benchmarks" / "roofline.py"
 PLANS = Path(__file__).parents[1] / "benchmarks" / "plans.py"
 FABRIC = Path(__file__).parents[1] / "benchmarks" / "fabric.py"
+KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 
 
 def test_the_roofline_is_drawn(tmp_path, capsys):
@@ -31,3 +32,9 @@ def test_the_fabric_is_measured(capsys):
     script["rate"].__globals__["SECONDS"] = 0.01
     script["main"]()
     assert len(capsys.readouterr().out.splitlines()) == 7
+
+
+def test_killed_explorations_end_with_the_same_bytes(capsys):
+    script = runpy.run_path(str(KILLS))
+    assert script["main"](["--kills", "5"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("5 kills, ")

@@ -8,7 +8,7 @@ from star_watos import explore as ex
 from star_watos.cost import Overflow
 from star_watos.explore.neighbours import Neighbourhood
 from star_watos.explore.record import Record, State
-from star_watos.explore.sampler import OptunaProposer
+from star_watos.explore.study import OptunaProposer
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def test_the_sampler_is_told_the_ideal_point_or_the_excess():
     over = Overflow("area_mm2", 15.0, 10.0, "mm2")
     good, better = (Record(State.COMPLETE, ideal) for ideal in ((3.0, 5.0), (4.0, 2.0)))
     records = [good, Record(State.INFEASIBLE, nearest=over), better, Record(State.INVALID)]
-    proposer.tell(records, front=[])
+    proposer.tell(records, front={})
     trials = proposer._study.trials
     # Worst told: the smaller power and the longer time.
     assert [t.values for t in trials] == [[3.0, 5.0], [3.0, 5.0], [4.0, 2.0], [3.0, 5.0]]
@@ -64,9 +64,9 @@ def test_a_baseline_in_the_space_is_tried_first(tmp_path):
 
 def test_a_repeat_makes_way_for_a_neighbour_of_the_front():
     """Of a 3 x 3 space with the middle on the front, its four neighbours come first."""
-    near = Neighbourhood((3, 3), seed=0)
+    near = Neighbourhood((3, 3))
     near.add((1, 1))
-    near.settle([(1, 1)], misses=[])
+    near.settle({(1, 1): 0.5}, seed=0)
     asked = []
     for _ in range(8):
         asked.append(near.pop())
@@ -74,11 +74,17 @@ def test_a_repeat_makes_way_for_a_neighbour_of_the_front():
     assert set(asked[:4]) == {(0, 1), (2, 1), (1, 0), (1, 2)}
     assert len(set(asked)) == 8
     assert near.pop() is None
-    corner = Neighbourhood((3, 3), seed=0)
-    corner.settle([(0, 0), (1, 1)], misses=[])
-    assert {corner.pop(), corner.pop()} == {(0, 1), (1, 0)}  # each touches both
-    corner.settle([(0, 0), (1, 1)], misses=[(0, 2)])
-    assert corner.pop() == (1, 0)  # (0, 1) touches one that did not work out
+
+
+def test_neighbours_of_what_adds_most_to_the_front_come_first():
+    """(0, 1) and (1, 0) touch both points, the others only one."""
+    near = Neighbourhood((3, 3))
+    near.settle({(0, 0): 1.0, (1, 1): 2.0}, seed=0)
+    asked = [near.pop() for _ in range(4)]
+    assert set(asked[:2]) == {(0, 1), (1, 0)}
+    assert set(asked[2:]) == {(1, 2), (2, 1)}
+    near.settle({(0, 0): 9.0, (2, 2): 1.0}, seed=0)
+    assert {near.pop(), near.pop()} == {(0, 1), (1, 0)}
 
 
 def test_no_candidate_is_evaluated_twice_while_there_are_others(tmp_path):

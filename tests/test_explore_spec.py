@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from star_watos.cost import Overflow
 from star_watos.explore import Axis, Exploration, Limit, Space
-from star_watos.explore.sampler import OptunaProposer
+from star_watos.explore.study import OptunaProposer
 from star_watos.spec import InputError, parse, validate
 
 
@@ -42,7 +42,7 @@ def axis_error(axis: str) -> str:
 
 def test_a_sweep_needs_little():
     sweep = validate(ToySweep, parse(GOOD, "s.yaml"))
-    assert (sweep.search.sampler, sweep.search.trials, sweep.search.seed) == ("nsga2", 400, 0)
+    assert (sweep.search.strategy, sweep.search.budget, sweep.search.seed) == ("nsga2", 400, 0)
     assert sweep.constraints == {}
 
 

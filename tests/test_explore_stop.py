@@ -156,7 +156,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, started):
 def test_a_time_limit_ends_the_search_within_a_batch(tmp_path, jobs):
     started = time.perf_counter()
     # With workers, their start (half a second and more) counts too.
-    limit_s = 0.3 if jobs == 1 else 2.0
+    limit_s = 0.3 if jobs == 1 else 4.0
     a_sweep = sweep(search={"sampler": "exhaustive", "batch": 256})
     result = ex.explore(a_sweep, Slow(), tmp_path / "run", ex.How(jobs, time_limit_s=limit_s))
     assert time.perf_counter() - started < limit_s + 2
@@ -186,7 +186,11 @@ def test_the_front_so_far_is_written_now_and_then(tmp_path, monkeypatch):
         ex.explore(a_sweep, HalfWay(), tmp_path / "run")
     assert len(read(tmp_path / "run" / "trials.csv")) == 128
     assert read(tmp_path / "run" / "pareto.csv")
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["pareto.csv", "trials.csv"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "journal.jsonl",
+        "pareto.csv",
+        "trials.csv",
+    ]
 
 
 @dataclass(frozen=True)
@@ -203,7 +207,9 @@ def test_a_run_is_not_overwritten_without_force(tmp_path):
     before = (out / "trials.csv").read_bytes()
     with pytest.raises(InputError) as caught:
         ex.explore(sweep(), Wrong(), out)
-    held = "holds a run already (pareto.csv, trials.csv, run.json); --force replaces it"
+    held = (
+        "holds a run already (pareto.csv, trials.csv, run.json, journal.jsonl); --force replaces it"
+    )
     assert str(caught.value) == f"{out}  {held}"
     assert (out / "trials.csv").read_bytes() == before
     result = ex.explore(sweep(), Toy(), out, ex.How(force=True))

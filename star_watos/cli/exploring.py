@@ -18,6 +18,9 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Folder for the files; out/SWEEP when left out.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the files of an earlier run.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from what an earlier process finished in OUT.")
+]
 Trials = Annotated[
     int | None,
     typer.Option(min=1, help="Hardware candidates to ask for; exhaustive search takes all."),
@@ -46,6 +49,7 @@ class Options:
     jobs: int
     time_limit: str | None
     force: bool
+    resume: bool
     plot: Path | None
     overrides: list[str] | None
     as_json: bool
@@ -63,13 +67,14 @@ def add_explore(app: typer.Typer, tool: str) -> None:
         jobs: Jobs = 0,
         time_limit: TimeLimit = None,
         force: Force = False,
+        resume: Resume = False,
         plot: Plot = None,
         overrides: common.Overrides = None,
         as_json: common.Json = False,
     ) -> None:
         """Search hardware and how to use it together; the Pareto front goes to OUT/pareto.csv."""
         options = Options(
-            sweep, out, trials, seed, jobs, time_limit, force, plot, overrides, as_json
+            sweep, out, trials, seed, jobs, time_limit, force, resume, plot, overrides, as_json
         )
         _explore(tool, options)
 
@@ -90,10 +95,12 @@ def _explore(tool: str, options: Options) -> None:
         sweep,
         problem,
         options.out or Path("out") / Path(options.sweep).stem,
-        How(n_jobs(options.jobs), options.force, limit_s),
+        How(n_jobs(options.jobs), options.force, limit_s, options.resume),
         baseline=baseline(sweep),
         source=Source(sweep.model_dump(mode="json"), folder),
     )
+    for text in result.notes:
+        common.note(text)
     refined = _refined(problem, result, getattr(sweep, "refine", 0))
     _report(result, refined, options)
 

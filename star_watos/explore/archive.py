@@ -1,10 +1,21 @@
 """The front found so far. What is beaten is forgotten, so memory stays at the size of the front."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import compress
 
 import numpy as np
 
-from star_watos.explore.front import Sense, hypervolume, non_dominated, signs_of, worst
+from star_watos.explore.front import (
+    Sense,
+    Values,
+    beyond,
+    contributions,
+    hypervolume,
+    ideal,
+    non_dominated,
+    signs_of,
+    worst,
+)
 from star_watos.explore.problem import Row
 from star_watos.explore.record import values_of
 
@@ -19,23 +30,35 @@ class Archive:
         self.rows: list[Row] = []
         self.values = np.empty((0, len(self.signs)))
         """Objectives of the rows, [n, m]."""
-        self.reference: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+        self.reference: Values | None = None
         """Worst value of each objective over every row seen, beaten ones too."""
 
-    def add(self, rows: list[Row]) -> bool:
-        """Take in rows with finite objectives; return whether the front changed."""
+    def add(self, rows: list[Row]) -> list[Row]:
+        """Take in rows with finite objectives; return those that are on the front now."""
         if not rows:
-            return False
+            return []
         values = values_of(rows, self.objectives)
         seen = values if self.reference is None else np.vstack([self.reference, values])
         self.reference = worst(seen, self.signs)
         together = np.vstack([self.values, values])
         mask = non_dominated(together, self.signs)
-        changed = not mask[: len(self.rows)].all() or bool(mask[len(self.rows) :].any())
-        everything = self.rows + rows
-        self.rows = [everything[i] for i in np.flatnonzero(mask)]
-        self.values = together[mask]
-        return changed
+        kept, admitted = (
+            list(compress(some, which))
+            for some, which in ((self.rows, mask), (rows, mask[len(self.rows) :]))
+        )
+        self.rows, self.values = kept + admitted, together[mask]
+        return admitted
+
+    def contributions(self) -> Values:
+        """Return the volume [n] that each row adds to the front."""
+        if self.reference is None:
+            return np.empty(0)
+        best = ideal(self.values, self.signs)
+        return contributions(self.values, beyond(best, self.reference, self.signs), self.signs)
+
+    def refer(self, reference: Sequence[float] | None) -> None:
+        """Take the reference of an earlier process, which saw rows that were beaten at once."""
+        self.reference = None if reference is None else np.array(reference)
 
     def hypervolume(self) -> float | None:
         """Return the volume between the front and the reference, or None if nothing was found."""

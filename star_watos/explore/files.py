@@ -1,6 +1,6 @@
-"""The files of a run: `pareto.csv`, `trials.csv`, `run.json` in one folder; `refined.csv` if asked.
+"""The files of a run: `pareto.csv`, `trials.csv`, `run.json`, `journal.jsonl` in one folder.
 
-Only `trials.csv` grows: each batch is added to it in one write.
+`refined.csv` is there if asked. `trials.csv` and the journal grow, each batch in one write.
 """
 
 import json
@@ -13,7 +13,9 @@ from star_watos.explore.record import Trial
 from star_watos.explore.space import Space
 from star_watos.files import Scalar, cell, lines
 
-PARETO, TRIALS, RUN, REFINED = NAMES = "pareto.csv", "trials.csv", "run.json", "refined.csv"
+PARETO, TRIALS, RUN, REFINED = "pareto.csv", "trials.csv", "run.json", "refined.csv"
+JOURNAL = "journal.jsonl"
+NAMES = PARETO, TRIALS, RUN, REFINED, JOURNAL
 _OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values: TypeAlias = NDArray[np.float64]
+MARGIN = 0.1
+"""How far a reference point lies beyond the worst values, as a share of their range."""
 
 
 class Sense(StrEnum):
@@ -54,6 +56,35 @@ def hypervolume(values: Values, reference: Values, signs: Values) -> float:
     losses, bound = values * signs, reference * signs
     inside = losses[np.isfinite(losses).all(axis=1) & (losses < bound).all(axis=1)]
     return float(volume(inside, ref=bound)) if len(inside) else 0.0
+
+
+def contributions(values: Values, reference: Values, signs: Values) -> Values:
+    """Return the volume [n] that each point of a front dominates and no other one does.
+
+    >>> front = np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 1.0]])
+    >>> contributions(front, np.array([4.0, 4.0]), np.ones(2))
+    array([1., 1., 1.])
+    """
+    from moocore import hv_contributions  # noqa: PLC0415 (0.1 s to import)
+
+    if len(signs) == 1:  # a front of one point
+        return np.abs(reference - values[:, 0])
+    volumes: Values = hv_contributions(values * signs, ref=reference * signs)
+    return volumes
+
+
+def beyond(best: Values, last: Values, signs: Values) -> Values:
+    """Return a reference point [m] beyond the worst values `last`, by a share of the range.
+
+    So the points at the ends of a front count too.
+
+    >>> beyond(np.array([1.0, 9.0]), np.array([2.0, 4.0]), np.array([1.0, -1.0]))
+    array([2.1, 3.5])
+    """
+    width = np.abs(last - best)
+    room = np.where(width > 0, width, np.maximum(np.abs(last), 1.0))
+    reference: Values = last + signs * MARGIN * room
+    return reference
 
 
 def ideal(values: Values, signs: Values) -> Values:

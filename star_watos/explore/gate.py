@@ -10,6 +10,7 @@ import numpy as np
 from star_watos.explore.front import (
     Sense,
     Values,
+    beyond,
     hypervolume,
     ideal,
     non_dominated,
@@ -18,10 +19,6 @@ from star_watos.explore.front import (
 )
 from star_watos.explore.sweep import Exploration, HypervolumeGate
 from star_watos.spec import InputError, Mark, Problem, is_file, root
-
-MARGIN = 0.1
-"""How far the common reference point lies beyond the worst of both fronts, as a share of their
-range, so that the points at the ends of a front count too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +73,7 @@ def check(
     signs = signs_of(senses.values())
     stored, found = (points[non_dominated(points, signs)] for points in (stored, found))
     both = np.vstack([stored, found])  # of a file with other objectives, only what is a front here
-    best, last = ideal(both, signs), worst(both, signs)
-    width = np.abs(last - best)
-    room = np.where(width > 0, width, np.maximum(np.abs(last), 1.0))
-    reference = last + signs * MARGIN * room
+    reference = beyond(ideal(both, signs), worst(both, signs), signs)
     return Gate(
         found=hypervolume(found, reference, signs),
         stored=hypervolume(stored, reference, signs),

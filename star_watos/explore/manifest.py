@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -48,6 +48,24 @@ def config_hash(config: Mapping[str, Any]) -> str:
     """
     text = json.dumps(config, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def differences(then: Any, now: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 (plain data)
+    """Yield where two configurations differ: key path, value then, value now.
+
+    >>> list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2}))
+    ['a.b: 1 then, 3 now']
+    """
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name in dict.fromkeys([*then, *now]):
+            yield from differences(then.get(name), now.get(name), f"{key}.{name}" if key else name)
+    elif then != now:
+        yield f"{key}: {_short(then)} then, {_short(now)} now"
+
+
+def _short(value: object) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def packages() -> dict[str, str | None]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,18 +79,31 @@ class Part(StrEnum):
     IO = "io"
 
 
+WALL = "wall"
+
+
 class Stopwatch:
     """Adds up the time spent in each part of a run."""
 
     def __init__(self) -> None:
         """Start now."""
         self.started = time.perf_counter()
+        self._before_s = 0.0
         self._spent_s = dict.fromkeys(Part, 0.0)
 
     @property
     def wall_s(self) -> float:
-        """Time since the start."""
-        return time.perf_counter() - self.started
+        """Time since the start, with what earlier processes took for the same."""
+        return self._before_s + time.perf_counter() - self.started
+
+    def spent_s(self) -> dict[str, float]:
+        """Return the time so far: of the wall, and of each part."""
+        return {WALL: self.wall_s} | {part.value: s for part, s in self._spent_s.items()}
+
+    def spend(self, spent_s: Mapping[str, float]) -> None:
+        """Begin with what an earlier process had spent."""
+        self._before_s = spent_s[WALL]
+        self._spent_s = {part: spent_s[part.value] for part in Part}
 
     @contextmanager
     def timing(self, part: Part) -> Iterator[None]:

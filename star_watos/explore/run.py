@@ -1,11 +1,12 @@
 """One call from a sweep and a problem to the files of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from star_watos.cost import Overflow
+from star_watos.errors import InputError
 from star_watos.explore import files
 from star_watos.explore.front import Sense, Values
 from star_watos.explore.gate import Gate, check, stored_front
@@ -42,6 +43,8 @@ class Result:
     """Where nothing fits, the smallest excess of all."""
     why: str
     """Where nothing fits, what stood in the way of the nearest candidate."""
+    notes: list[str] = field(default_factory=list)
+    """What was taken from an earlier process, and what of it was not."""
 
     @property
     def exit_code(self) -> int:
@@ -63,6 +66,8 @@ class How:
     """Whether the files of an earlier run are overwritten."""
     time_limit_s: float | None = None
     """When to end with what is finished."""
+    resume: bool = False
+    """Whether to go on from what an earlier process finished in the same folder."""
 
 
 def explore(
@@ -85,16 +90,37 @@ def explore(
     space = Space.of(sweep.space)
     with watch.timing(Part.SAMPLER):
         asker = proposer(sweep, space, baseline)
-    folder = Folder(out, files.NAMES, force=how.force)
+    folder = _folder(out, how)
     deadline = None if how.time_limit_s is None else watch.started + how.time_limit_s
     session = Session(sweep, space, asker, folder, watch, deadline)
+    notes = _begin(session, how)
     with evaluator(problem, how.jobs) as evaluate, live_view() as view:
         session.run(evaluate, view)
     with uninterrupted():
         rows = session.write_front()
         with watch.timing(Part.MODEL):
             own = None if baseline is None else template(sweep, problem, dict(baseline), rows)
-        return _finish(session, rows, own, stored, origin(source or Source(), sweep.search.seed))
+        said = origin(source or Source(), sweep.search.seed)
+        return replace(_finish(session, rows, own, stored, said), notes=notes)
+
+
+def _folder(out: Path, how: How) -> Folder:
+    if how.resume and how.force:
+        raise InputError.of("--resume", "goes on from what --force would replace: one of them")
+    resume = files.JOURNAL if how.resume else None
+    return Folder(out, files.NAMES, force=how.force, resume=resume)
+
+
+def _begin(session: Session, how: How) -> list[str]:
+    """Start the files of a run, or go on from them; return what is worth saying of these."""
+    if not how.resume:
+        session.begin()
+        return []
+    with uninterrupted():
+        batches = session.resume()
+    asked = session.books.asked
+    going = f"{batches:,} finished batches, {asked:,} trials, are taken from {session.folder.path}"
+    return [note for note in (session.journal.note, going if batches else None) if note]
 
 
 def _finish(
@@ -104,7 +130,7 @@ def _finish(
     stored: Values | None,
     said: dict[str, Any],
 ) -> Result:
-    expect, found = session.sweep.expect, session.archive.values
+    expect, found = session.sweep.expect, session.books.archive.values
     gate = None
     if expect is not None and stored is not None and rows:
         gate = check(expect.hypervolume, stored, found, session.sweep.objectives)
@@ -114,7 +140,8 @@ def _finish(
     spent = {"wall_s": wall_s, "time_s": session.watch.split(wall_s)}
     manifest = {**said, **summary, **against, **spent}
     session.folder.replace(files.RUN, files.run_json(manifest))
-    miss = session.nearest if not rows else None
+    nearest = None if rows else session.books.nearest
+    miss = nearest.record if nearest else None
     return Result(
         out=session.folder.path,
         objectives=session.sweep.objectives,

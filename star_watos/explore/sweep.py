@@ -26,6 +26,9 @@ from star_watos.units import Count, Real
 Positive: TypeAlias = Annotated[Real, Field(gt=0)]
 _UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B", "_mm2": "mm2", "_usd": "USD"}
 _MAX_OBJECTIVES = 4
+USUAL_TRIALS = 400
+SMALL_SPACE = 1_000_000
+"""Candidates from which on a space is not enumerated unasked."""
 
 
 class Sampler(StrEnum):
@@ -93,16 +96,33 @@ class Limit(Spec):
 class Search(Spec):
     """How the space is searched."""
 
-    sampler: Sampler = Sampler.NSGA2
-    """A space that has no more than `trials` candidates is enumerated whole, whoever samples."""
-    trials: Count = 400
-    """Hardware candidates to ask for; repeats count but are not evaluated again."""
+    sampler: Sampler | None = None
+    """Who proposes candidates; NSGA-II where left out. A space that has no more candidates than
+    `trials` is enumerated whole, whoever samples."""
+    trials: Count | None = None
+    """Hardware candidates to ask for; repeats count but are not evaluated again. Left out: 400, or
+    without a sampler every candidate of a space of fewer than a million."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
     """Same seed, same search."""
     batch: Count | None = None
     """Candidates asked for at a time, before any of them is told; as many as a generation."""
     population: Annotated[Count, Field(ge=2)] | None = None
     """Candidates of a generation of NSGA-II; a twentieth of the trials, within 20 and 200."""
+    patience: Count | None = None
+    """Trials after which the search ends if they enlarged the hypervolume by less than
+    `min_gain`; it goes on to the last trial where left out."""
+    min_gain: Positive = 1e-3
+    """Share by which the hypervolume has to grow in `patience` trials."""
+
+    @property
+    def strategy(self) -> Sampler:
+        """Who proposes candidates."""
+        return self.sampler or Sampler.NSGA2
+
+    @property
+    def budget(self) -> int:
+        """Candidates to ask for, where not all are."""
+        return self.trials or USUAL_TRIALS
 
     @property
     def generation(self) -> int:
@@ -111,12 +131,24 @@ class Search(Spec):
         >>> Search(trials=300).generation, Search(trials=5000).generation
         (20, 200)
         """
-        return self.population or min(max(self.trials // 20, 20), 200)
+        return self.population or min(max(self.budget // 20, 20), 200)
+
+    def enumerates(self, size: int) -> bool:
+        """Whether every one of `size` candidates is asked for.
+
+        >>> Search().enumerates(999_999), Search(sampler="tpe").enumerates(999_999)
+        (True, False)
+        """
+        if self.sampler is Sampler.EXHAUSTIVE:
+            return True
+        unsaid = self.sampler is None and self.trials is None
+        return size < SMALL_SPACE if unsaid else size <= self.budget
 
     @field_validator("sampler")
     @classmethod
-    def _importable(cls, value: Sampler) -> Sampler:
-        missing = [name for name in _NEEDS.get(value, ()) if find_spec(name) is None]
+    def _importable(cls, value: Sampler | None) -> Sampler | None:
+        needs = () if value is None else _NEEDS.get(value, ())
+        missing = [name for name in needs if find_spec(name) is None]
         if missing:
             cure = f"pip install 'star-watos[{value}]', or take tpe"
             raise ValueError(f"{value} needs {' and '.join(missing)}, not installed: {cure}")
