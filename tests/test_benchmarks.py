@@ -9,6 +9,7 @@ ROOFLINE = Path(__file__).parents[1] / "benchmarks" / "roofline.py"
 PLANS = Path(__file__).parents[1] / "benchmarks" / "plans.py"
 FABRIC = Path(__file__).parents[1] / "benchmarks" / "fabric.py"
 KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
+SAMPLERS = Path(__file__).parents[1] / "benchmarks" / "samplers.py"
 
 
 def test_the_roofline_is_drawn(tmp_path, capsys):
@@ -38,3 +39,26 @@ def test_killed_explorations_end_with_the_same_bytes(capsys):
     script = runpy.run_path(str(KILLS))
     assert script["main"](["--kills", "5"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("5 kills, ")
+
+
+def test_the_samplers_are_held_against_the_exact_front(capsys):
+    script = runpy.run_path(str(SAMPLERS))
+    script["main"](
+        [
+            "--sweep",
+            "ci_watos",
+            "--samplers",
+            "nsga2",
+            "random",
+            "--trials",
+            "64",
+            "--seeds",
+            "1",
+            "--jobs",
+            "1",
+        ]
+    )
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "ci_watos: 64 candidates, exact front of 48"
+    # As many trials as candidates: every one is asked for.
+    assert ["median 100.000%" in line for line in lines] == [True, True]
