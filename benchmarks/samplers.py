@@ -29,6 +29,7 @@ from star_watos.explore.candidates import baseline, load_sweep
 from star_watos.explore.front import Values, beyond, ideal, worst
 from star_watos.explore.kinds import kind_of, types_of
 from star_watos.explore.record import judge, values_of
+from star_watos.explore.space import Point
 from star_watos.explore.workers import evaluator
 from star_watos.spec import InputError
 
@@ -41,40 +42,35 @@ class Known:
 
     sweep: Exploration
     space: Space
-    outcomes: list[Outcome | str]
-    strides: tuple[int, ...]
+    outcomes: dict[Point, Outcome | str]
 
     @classmethod
     def of(cls, name: str, jobs: int) -> "Known":
         """Return the space of a shipped sweep, every candidate evaluated."""
-        kind, maker = types_of(kind_of(name, name.partition("_")[0].replace("ci", "watos")))
+        kind, maker = types_of(kind_of(name, "star" if "star" in name else "watos"))
         sweep, folder = load_sweep(kind, name)
         space = Space.of(sweep.space)
-        every = [space.parameters(space.point(index)) for index in range(space.size)]
+        points = [space.point(index) for index in range(space.size)]
         with evaluator(maker(sweep, folder), jobs) as evaluate:
-            outcomes = [slim(one, sweep) for one in evaluate(every, None)]
-        sizes = [len(values) for values in space.axes.values()]
-        strides = [1]
-        for size in reversed(sizes[1:]):
-            strides.insert(0, strides[0] * size)
-        return cls(sweep, space, outcomes, tuple(strides))
+            found = evaluate([space.parameters(point) for point in points], None)
+            outcomes = {point: slim(one, sweep) for point, one in zip(points, found, strict=True)}
+        return cls(sweep, space, outcomes)
 
     def evaluate(self, parameters: Parameters) -> Outcome:
         """Return what is known of a candidate."""
         point = self.space.locate(parameters)
         assert point is not None  # noqa: S101 (it is of the space)
-        outcome = self.outcomes[sum(p * s for p, s in zip(point, self.strides, strict=True))]
+        outcome = self.outcomes[point]
         if isinstance(outcome, str):
             raise InputError.of("candidate", outcome)
         return outcome
 
     def front(self) -> Values:
         """Return the objectives of the exact front."""
-        judged = (
-            judge(one, self.sweep.objectives, self.sweep.constraints) for one in self.outcomes
-        )
-        values = values_of([row for _, rows in judged for row in rows], self.sweep.objectives)
-        front: Values = values[non_dominated(values, signs_of(self.sweep.objectives.values()))]
+        objectives, limits = self.sweep.objectives, self.sweep.constraints
+        judged = (judge(outcome, objectives, limits) for outcome in self.outcomes.values())
+        values = values_of([row for _, rows in judged for row in rows], objectives)
+        front: Values = values[non_dominated(values, signs_of(objectives.values()))]
         return front
 
 
