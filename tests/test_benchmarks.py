@@ -43,21 +43,8 @@ def test_killed_explorations_end_with_the_same_bytes(capsys):
 
 def test_the_samplers_are_held_against_the_exact_front(capsys):
     script = runpy.run_path(str(SAMPLERS))
-    script["main"](
-        [
-            "--sweep",
-            "ci_watos",
-            "--samplers",
-            "nsga2",
-            "random",
-            "--trials",
-            "64",
-            "--seeds",
-            "1",
-            "--jobs",
-            "1",
-        ]
-    )
+    searches = ["--samplers", "nsga2", "random", "--trials", "64", "--seeds", "1"]
+    script["main"](["--sweep", "ci_watos", "--jobs", "1", *searches])
     head, *lines = capsys.readouterr().out.splitlines()
     assert head == "ci_watos: 64 candidates, exact front of 48"
     # As many trials as candidates: every one is asked for.
