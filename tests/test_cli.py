@@ -626,7 +626,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path):
         _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.endswith("interrupted; what was found is on disk\n")
+    assert err.endswith("interrupted; what was found is on disk, and --resume goes on from it\n")
     run = strict((tmp_path / "o" / "run.json").read_text())
     assert run["interrupted"] is True
     assert (tmp_path / "o" / "pareto.csv").read_text().count("\n") == run["front_size"] + 1 > 1
