@@ -55,7 +55,9 @@ def _gains(refined: "list[Row]") -> str:
 def print_shortfall(result: "Result") -> None:
     """Say on stderr why the run does not end with 0, if so."""
     if result.exit_code == 4:
-        typer.echo(f"nothing fits; nearest miss: {result.nearest or result.why or 'none yet'}", err=True)
+        typer.echo(
+            f"nothing fits; nearest miss: {result.nearest or result.why or 'none yet'}", err=True
+        )
     if result.gate is not None and not result.gate.passed:
         typer.echo(f"expectation not met: {result.gate}", err=True)
     if result.exit_code == 130:
