@@ -1,4 +1,4 @@
-"""Costs of the distinct slices of a set of plans, spread over the plans."""
+"""Sizes and costs of the distinct slices of a set of plans, spread over the plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,6 +10,7 @@ from star_watos.cost import Column, Cost
 from star_watos.watos.layer import Slice, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Index, Ints, Plans, Recompute, rows_of
+from star_watos.watos.sizes import sizes_of
 from star_watos.watos.training import Training
 from star_watos.workload import Microbatch, Model
 
@@ -18,9 +19,20 @@ FORWARD_SHARE = 1.0 / 3.0
 forward, two backward."""
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What one device holds, per microbatch; one row a plan."""
+
+    saved_bytes: Column
+    working_bytes: Column
+    params: Column
+    expert_params: Column
+    head_bytes: Column
+
+
 @dataclass(frozen=True)  # without slots: sums that many formulas share are made once
-class LayerColumns:
-    """Per microbatch on one device, one row a plan."""
+class LayerColumns(Sizes):
+    """What one device holds and does, per microbatch; one row a plan."""
 
     forward: Cost
     recompute: Cost
@@ -33,13 +45,8 @@ class LayerColumns:
     """All-to-alls of one layer, those that recomputation repeats included."""
     cp_comm_s: Column
     """What attention waits for keys and values of other devices, both ways."""
-    saved_bytes: Column
-    working_bytes: Column
-    params: Column
-    expert_params: Column
     embedding: Cost
     head: Cost
-    head_bytes: Column
     boundary_bytes: Column
     ends_comm: Cost
     """The all-reduce at each end: it joins the lookups of a split embedding table, and adds up the
@@ -83,13 +90,25 @@ class LayerColumns:
         return self.work.time_s + self.comm_s
 
 
+def size_columns(model: Model, training: Training, plans: Plans) -> Sizes:
+    """Return what plans hold; what differs between slices is worked out once."""
+    own, index = _slices(plans)
+    return _sizes(model, training, own, plans, index)
+
+
 def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:
     """Evaluate what differs between slices once, and give each plan its row."""
-    first, index = plans.distinct("tp_rows", "tp_cols", "microbatch", "sp", "cp", "ep")
-    own = plans.take(first)
+    own, index = _slices(plans)
     tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
     slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
-    return _spread(machine, training, slices, plans, index)
+    sizes = _sizes(model, training, own, plans, index)
+    return _spread(machine, training, slices, sizes, plans, index)
+
+
+def _slices(plans: Plans) -> tuple[Plans, Index]:
+    """Return a plan of each slice, and the slice of each plan."""
+    first, index = plans.distinct("tp_rows", "tp_cols", "microbatch", "sp", "cp", "ep")
+    return plans.take(first), index
 
 
 def microbatch_of(training: Training, plans: Plans) -> Microbatch:
@@ -107,14 +126,27 @@ def microbatch_of(training: Training, plans: Plans) -> Microbatch:
     )
 
 
+def _sizes(model: Model, training: Training, own: Plans, plans: Plans, index: Index) -> Sizes:
+    found = sizes_of(model, microbatch_of(training, own))
+    layer, policy = found.layer, plans.recompute
+    return Sizes(
+        saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index),
+        working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
+        params=rows_of(layer.params, index),
+        expert_params=rows_of(layer.expert_params, index),
+        head_bytes=rows_of(found.head_bytes, index),
+    )
+
+
 def _spread(
-    machine: Machine, training: Training, slices: Slice, plans: Plans, index: Index
+    machine: Machine, training: Training, slices: Slice, sizes: Sizes, plans: Plans, index: Index
 ) -> LayerColumns:
     layer, policy = slices.layer, plans.recompute
     # The forward pass that full recomputation repeats has its communication too.
     passes = np.where(policy == Recompute.FULL, 3, 2)
     to_experts_s = machine.all_to_all_s(plans, rows_of(layer.routed_bytes, index))
     return LayerColumns(
+        **vars(sizes),
         forward=_chosen([kept.forward for kept in layer.kept], policy, index),
         recompute=_chosen([kept.recompute for kept in layer.kept], policy, index),
         backward=_costs_of(layer.backward, index),
@@ -122,13 +154,8 @@ def _spread(
         comm=_chosen([kept.comm for kept in layer.kept], policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
         cp_comm_s=_cp_comm_s(machine, training, slices, plans, index, passes),
-        saved_bytes=_choose([kept.saved_bytes for kept in layer.kept], policy, index),
-        working_bytes=_choose([kept.working_bytes for kept in layer.kept], policy, index),
-        params=rows_of(layer.params, index),
-        expert_params=rows_of(layer.expert_params, index),
         embedding=_costs_of(slices.embedding, index),
         head=_costs_of(slices.head, index),
-        head_bytes=rows_of(slices.head_bytes, index),
         boundary_bytes=rows_of(slices.boundary_bytes, index),
         ends_comm=_costs_of(slices.ends_comm, index),
         passes=passes,

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from star_watos.cost import Bound, Column, largest
 from star_watos.watos.columns import LayerColumns, layer_columns
 from star_watos.watos.machine import Machine
-from star_watos.watos.memory import memory_bytes
+from star_watos.watos.memory import fullest_bytes
 from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.schedule import exposed_s
-from star_watos.watos.stages import Params, largest_stage, stage_kinds, stage_params
+from star_watos.watos.stages import Params, Stages, largest_stage, stage_params
 from star_watos.watos.training import Training
 from star_watos.workload import Model
 
@@ -52,16 +52,11 @@ def total(parts: dict[str, Column]) -> Column:
 def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -> Iterations:
     """Evaluate every plan of `plans` on `machine`."""
     layer = layer_columns(machine, model, training, plans)
-    n_microbatches = training.global_batch // (plans.dp * plans.microbatch)
-    stages = stage_kinds(model, plans.pp)
-    each = [stage_params(model, s, plans.tp, layer) for s in stages]
-    held = [
-        memory_bytes(training, plans, layer, n_microbatches, s, p)
-        for s, p in zip(stages, each, strict=True)
-    ]
-    fullest, _ = largest_stage(stages, [params.all for params in each])
+    n_microbatches = plans.microbatches(training.global_batch)
+    stages = Stages.of(model, plans, layer)
+    fullest, _ = largest_stage(stages.kinds, [params.all for params in stages.params])
     params = stage_params(model, fullest, plans.tp, layer)
-    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages, each)
+    time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     times = plans.tp * plans.replicas * n_microbatches
     return Iterations(
@@ -69,7 +64,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         layer=layer,
         n_microbatches=n_microbatches,
         time_s=time_s,
-        memory_bytes=np.max(np.stack(held), axis=0),
+        memory_bytes=fullest_bytes(training, plans, layer, stages),
         model_flops=(needed * model.n_layers + layer.head.ops) * times,
         hardware_flops=(layer.work.ops * model.n_layers + layer.head.ops) * times,
         energy_j=energy_j(

@@ -1,11 +1,11 @@
-"""One decoder layer, the embedding and the head on one device, per microbatch.
+"""What a decoder layer, the embedding and the head cost on one device, per microbatch.
 
 Everything here depends on the device, the TP group, what a device gets of a microbatch and how
 experts are shared, not on pipeline or replicas: the plans of a machine need it for a few hundred
 columns only.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from star_watos.cost import Column, Cost
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Recompute
-from star_watos.watos.training import WEIGHT_BYTES, Training
+from star_watos.watos.sizes import made_again, weighted
+from star_watos.watos.training import Training
 from star_watos.watos.work import OpWork, Work, backward_work, forward_work, in_one_queue, total
 from star_watos.workload import (
     Kind,
@@ -41,11 +42,6 @@ class Kept:
     comm: Cost
     """All-reduces, forward and back; their time is what neither the device's work nor the host's
     start of it hides."""
-    saved_bytes: Column
-    """Kept from forward to backward."""
-    working_bytes: Column
-    """Held while one layer goes backward: what is made again, and the largest operator's gradients.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +56,6 @@ class Layer:
     attention_s: Column
     """Attention alone, forward and backward, which keys and values of other devices travel beside.
     """
-    params: Column
-    """Parameters of one layer on one device."""
-    expert_params: Column
-    """Those of routed experts among them."""
     routed_bytes: Column
     """Copies of tokens that a device sends to their experts."""
 
@@ -78,8 +70,6 @@ class Slice:
     """Forward and backward of the embedding."""
     head: Cost
     """Forward and backward of final norm, logits and loss."""
-    head_bytes: Column
-    """Held while the head goes backward: what it saved, and the gradients of the logits."""
     boundary_bytes: Column
     """Activations that one device hands to the next stage."""
     kv_bytes: Column
@@ -103,13 +93,11 @@ def slice_of(
         (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
         for kind, count in layer_kinds(model)
     ]
-    head = head_ops(model, shape)
     width = 2.0 * model.d_kv / np.minimum(shape.tp, model.n_kv_heads)
     return Slice(
         layer=kinds[0][0] if len(kinds) == 1 else _mean(kinds),
         embedding=_ends(machine, training, embedding_ops(model, shape)),
-        head=_ends(machine, training, head),
-        head_bytes=sum(op.saved_bytes for op in head) + _passing_bytes(head[:-1]),
+        head=_ends(machine, training, head_ops(model, shape)),
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
         ends_comm=all_reduce,
@@ -152,64 +140,37 @@ def _layer(
     all_reduce: Cost,
 ) -> Layer:
     ops = layer_ops(model, shape, kind)
-    experts = [op for op in ops if op.name.startswith("experts")]
     works = [OpWork.of(machine, op, training.gradient_bytes) for op in ops]
     backward = in_one_queue(work.backward for work in works)
     products = in_one_queue(work.backward for work in works if work.op.kind is Kind.GEMM)
     attention = [work for work in works if work.op.kind is Kind.ATTENTION]
-    whole = layer_input_bytes(model, shape)
     exposed = _Exposed(machine, training, shape, all_reduce, all_reduces_per_pass(model))
     return Layer(
-        kept=tuple(_kept(works, backward, exposed, whole, policy) for policy in Recompute),
+        kept=tuple(_kept(works, backward, exposed, policy) for policy in Recompute),
         backward=backward.paced,
         weights_s=WEIGHTS_SHARE * products.device.time_s,
         attention_s=in_one_queue(work.stored + work.backward for work in attention).device.time_s,
-        params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
-        expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
         routed_bytes=sum(op.output_bytes for op in ops if op.name == "dispatch"),
     )
 
 
-def _kept(
-    works: Sequence[OpWork],
-    backward: Work,
-    exposed: "_Exposed",
-    input_bytes: Column,
-    policy: Recompute,
-) -> Kept:
+def _kept(works: Sequence[OpWork], backward: Work, exposed: "_Exposed", policy: Recompute) -> Kept:
     """Return a layer under one policy; what is made again and the backward pass are one queue.
 
-    Making everything again has its all-reduces too, and keeps the layer's input only.
+    Making everything again has its all-reduces too.
     """
     full = policy is Recompute.FULL
-    again = [work for work in works if _made_again(work.op, policy)]
-    once = [work for work in works if not _made_again(work.op, policy)]
+    again = [work for work in works if made_again(work.op, policy)]
+    once = [work for work in works if not made_again(work.op, policy)]
     there = in_one_queue(work.dropped if full else work.kept for work in again)
     there += in_one_queue(work.stored for work in once)
     # What is made again for the backward pass stays on the die; only a whole layer's is stored.
     back = in_one_queue(work.stored if full else work.dropped for work in again)
-    everything = sum(work.op.saved_bytes for work in works)
-    held = sum(work.op.saved_bytes for work in once)
-    held += input_bytes if full else sum(work.op.kept_bytes for work in again)
     return Kept(
         forward=there.paced,
         recompute=back.beside(backward),
         comm=exposed.by(there, 1) + exposed.by(back + backward, 2 if full else 1),
-        saved_bytes=held,
-        working_bytes=everything - (0.0 if full else held) + _passing_bytes(w.op for w in works),
     )
-
-
-def _made_again(op: Op, policy: Recompute) -> bool:
-    match policy:
-        case Recompute.NONE:
-            return False
-        case Recompute.SELECTIVE:
-            return op.unfused
-        case Recompute.FULL:
-            return True
-        case Recompute.NON_GEMM:
-            return op.recomputed
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,27 +198,11 @@ class _Exposed:
         return Work(comm, launches_s).beside(work)
 
 
-def _passing_bytes(ops: Iterable[Op]) -> Column:
-    """Gradients of inputs and outputs of the operator that has most.
-
-    Unfused attention has those of its squares of scores, as many as it saves.
-    """
-    return _largest(
-        op.saved_bytes - op.kept_bytes if op.unfused else op.input_bytes + op.output_bytes
-        for op in ops
-    )
-
-
-def _largest(columns: Iterable[Column]) -> Column:
-    largest: Column = np.max(np.stack(np.broadcast_arrays(*columns)), axis=0)
-    return largest
-
-
 def _mean(layers: list[tuple[Layer, float]]) -> Layer:
     """Return the mean layer of several kinds, each with its share."""
 
     def column(pick: Callable[[Layer], Column]) -> Column:
-        return _weighted([(pick(layer), share) for layer, share in layers])
+        return weighted([(pick(layer), share) for layer, share in layers])
 
     policies = range(len(Recompute))
     return Layer(
@@ -267,23 +212,14 @@ def _mean(layers: list[tuple[Layer, float]]) -> Layer:
         backward=total(layer.backward.times(share) for layer, share in layers),
         weights_s=column(lambda layer: layer.weights_s),
         attention_s=column(lambda layer: layer.attention_s),
-        params=column(lambda layer: layer.params),
-        expert_params=column(lambda layer: layer.expert_params),
         routed_bytes=column(lambda layer: layer.routed_bytes),
     )
 
 
 def _mean_kept(kinds: Sequence[tuple[Kept, float]]) -> Kept:
-    """Return the mean under one policy; the largest working set."""
+    """Return the mean under one policy."""
     return Kept(
         forward=total(kept.forward.times(share) for kept, share in kinds),
         recompute=total(kept.recompute.times(share) for kept, share in kinds),
         comm=total(kept.comm.times(share) for kept, share in kinds),
-        saved_bytes=_weighted([(kept.saved_bytes, share) for kept, share in kinds]),
-        working_bytes=_largest(kept.working_bytes for kept, _ in kinds),
     )
-
-
-def _weighted(parts: list[tuple[Column, float]]) -> Column:
-    nothing: Column = 0.0
-    return sum((value * share for value, share in parts), nothing)

@@ -194,7 +194,7 @@ def _with_options(model: Model, shapes: Ints, batch: int, choices: Choices) -> P
 
 def _makes_sense(model: Model, plans: Plans, batch: int) -> NDArray[np.bool_]:
     """Whether options differ from simpler ones, and divide what they split."""
-    n_microbatches = batch // (plans.dp * plans.microbatch)
+    n_microbatches = plans.microbatches(batch)
     chunks = plans.pp * plans.virtual_stages
     interleaved = plans.schedule == Schedule.INTERLEAVED
     whole_chunks = (model.n_layers % chunks == 0) & (n_microbatches % plans.pp == 0)

@@ -1,21 +1,22 @@
-"""Bytes that the fullest device of a stage holds."""
+"""Bytes that the fullest device of a stage, or of a plan, holds: of no machine's concern."""
 
 import numpy as np
 
 from star_watos.cost import Column
-from star_watos.watos.columns import LayerColumns
+from star_watos.watos.columns import Sizes, size_columns
 from star_watos.watos.plans import Ints, Plans, Schedule
-from star_watos.watos.stages import Params, StageKind
+from star_watos.watos.stages import Params, StageKind, Stages
 from star_watos.watos.training import OPTIMIZER_BYTES, WEIGHT_BYTES, Training
+from star_watos.workload import Model
 
 
-def state_bytes(params: Params, plans: Plans, layer: LayerColumns, training: Training) -> Column:
+def state_bytes(params: Params, plans: Plans, sizes: Sizes, training: Training) -> Column:
     """Weights, gradients and optimizer states, split as ZeRO does; experts have replicas / ep.
 
     Split weights are gathered layer by layer: two layers are whole at once.
     """
     split = [np.asarray(plans.split(stage)) for stage in (1, 2, 3)]
-    gathered = np.where(split[2] > 1, 2 * WEIGHT_BYTES * layer.params, 0.0)
+    gathered = np.where(split[2] > 1, 2 * WEIGHT_BYTES * sizes.params, 0.0)
     dense = params.dense * _bytes_a_parameter(training, *split)
     copies = (np.maximum(parts / plans.ep, 1) for parts in split)
     experts = params.experts * _bytes_a_parameter(training, *copies)
@@ -59,14 +60,31 @@ def kept_microbatches(plans: Plans, n_microbatches: Ints, stage: StageKind) -> C
 def memory_bytes(
     training: Training,
     plans: Plans,
-    layer: LayerColumns,
+    sizes: Sizes,
     n_microbatches: Ints,
     stage: StageKind,
     params: Params,
 ) -> Column:
     """Bytes on a device: states, activations in flight, working set of a layer or the head."""
     held = kept_microbatches(plans, n_microbatches, stage)
-    kept = held * stage.layers * layer.saved_bytes
-    working = np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes)
-    all_bytes: Column = state_bytes(params, plans, layer, training) + kept + working
+    kept = held * stage.layers * sizes.saved_bytes
+    working = np.maximum(sizes.working_bytes, stage.has_head * sizes.head_bytes)
+    all_bytes: Column = state_bytes(params, plans, sizes, training) + kept + working
     return stage.exists * all_bytes
+
+
+def fullest_bytes(training: Training, plans: Plans, sizes: Sizes, stages: Stages) -> Column:
+    """Bytes on the fullest device of each plan."""
+    n_microbatches = plans.microbatches(training.global_batch)
+    held = [
+        memory_bytes(training, plans, sizes, n_microbatches, kind, params)
+        for kind, params in zip(stages.kinds, stages.params, strict=True)
+    ]
+    fullest: Column = np.max(np.stack(held), axis=0)
+    return fullest
+
+
+def plan_bytes(model: Model, training: Training, plans: Plans) -> Column:
+    """Bytes on the fullest device of each plan, before anything is known of the devices."""
+    sizes = size_columns(model, training, plans)
+    return fullest_bytes(training, plans, sizes, Stages.of(model, plans, sizes))

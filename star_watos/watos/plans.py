@@ -93,6 +93,14 @@ class Plans:
         """Devices over which ZeRO splits what it splits from `stage` on: replicas, or 1."""
         return np.where(self.zero >= stage, self.replicas, 1)
 
+    def microbatches(self, global_batch: int) -> Ints:
+        """Microbatches of one iteration that pass each pipeline.
+
+        >>> plans_of(dp=4, microbatch=2).microbatches(64).tolist()
+        [8]
+        """
+        return global_batch // (self.dp * self.microbatch)
+
     def __len__(self) -> int:
         return len(self.tp_rows)
 

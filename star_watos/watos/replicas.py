@@ -16,7 +16,7 @@ from star_watos.cost import Column
 from star_watos.watos.columns import FORWARD_SHARE, LayerColumns
 from star_watos.watos.pipeline import stage_passes
 from star_watos.watos.plans import Plans, Schedule
-from star_watos.watos.stages import Params, StageKind
+from star_watos.watos.stages import Params, StageKind, Stages
 from star_watos.watos.transfers import Pieces, Transfers
 
 
@@ -134,8 +134,7 @@ def late_weights_s(transfers: Transfers, pieces: Pieces, layer: LayerColumns) ->
 def ends_exposed_s(
     transfers: Transfers,
     layer: LayerColumns,
-    stages: Sequence[StageKind],
-    params: Sequence[Params],
+    stages: Stages,
     exposed: Sequence[Exposed],
 ) -> tuple[Column, Column]:
     """Return what replicas and the optimizer add at both ends of the iteration.
@@ -144,10 +143,10 @@ def ends_exposed_s(
     transfers and steps may take longer.
     """
     plans, v = transfers.plans, transfers.plans.virtual_stages
-    first = stage_passes(layer, stages[0])
+    first = stage_passes(layer, stages.kinds[0])
     traffic, rate = transfers.training.optimizer_traffic_bytes, transfers.machine.memory_bytes_per_s
     comm, steps, starts = [], [], []
-    for stage, own, found in zip(stages, params, exposed, strict=True):
+    for stage, own, found in zip(stages.kinds, stages.params, exposed, strict=True):
         lead = stage.index * (first.backward_s - first.weights_s * _late(plans)) / v
         step = own.split(plans, 1) * traffic / rate
         comm.append(np.where(stage.exists, found.late - lead, -np.inf))

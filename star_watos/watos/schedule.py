@@ -4,7 +4,6 @@ p stages that take t_s per microbatch need, for m microbatches, m max(t) for the
 they wait for each other (`pipeline`) and for their replicas (`replicas`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +19,7 @@ from star_watos.watos.replicas import (
     exposed_by_stage,
     late_weights_s,
 )
-from star_watos.watos.stages import Params, StageKind, largest_stage
+from star_watos.watos.stages import StageKind, Stages, largest_stage
 from star_watos.watos.training import Training
 from star_watos.watos.transfers import Pieces, Transfers
 from star_watos.workload import Model
@@ -76,29 +75,26 @@ def exposed_s(
     plans: Plans,
     layer: LayerColumns,
     n_microbatches: Ints,
-    stages: Sequence[StageKind],
-    params: Sequence[Params],
+    stages: Stages,
 ) -> dict[str, Column]:
-    """Return the exposed seconds by cause; they sum to the iteration.
-
-    `params` are those on a device of each of `stages`.
-    """
-    between = [Transfers(machine, training, plans, stage.index) for stage in stages]
-    pieces = Pieces.of_stages(between[0], [stage.index for stage in stages], model, layer)
+    """Return the exposed seconds by cause; they sum to the iteration."""
+    kinds, params = stages.kinds, stages.params
+    between = [Transfers(machine, training, plans, kind.index) for kind in kinds]
+    pieces = Pieces.of_stages(between[0], [kind.index for kind in kinds], model, layer)
     replicas = [
         exposed_by_stage(transfers, those, layer, stage, own)
-        for transfers, those, stage, own in zip(between, pieces, stages, params, strict=True)
+        for transfers, those, stage, own in zip(between, pieces, kinds, params, strict=True)
     ]
     send = np.where(plans.pp > 1, machine.send_s(plans, layer.boundary_bytes), 0.0)
     seconds = [
         _busy_s(training, plans, layer, stage, found, send)
-        for stage, found in zip(stages, replicas, strict=True)
+        for stage, found in zip(kinds, replicas, strict=True)
     ]
-    slowest, place = largest_stage(stages, seconds)
+    slowest, place = largest_stage(kinds, seconds)
     times, passes = stage_times(layer, slowest), stage_passes(layer, slowest)
     each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
     late = late_weights_s(between[0], pieces[0], layer)
-    at_ends, step = ends_exposed_s(between[0], layer, stages, params, replicas)
+    at_ends, step = ends_exposed_s(between[0], layer, stages, replicas)
     terms: dict[str, Column] = {
         "compute": n_microbatches * times.compute,
         "recompute": n_microbatches * times.recompute,

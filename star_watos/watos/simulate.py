@@ -11,6 +11,7 @@ from star_watos.watos.hardware import Hardware, machine_of, plans_on
 from star_watos.watos.iteration import Iterations, evaluate, total
 from star_watos.watos.legal import Choices
 from star_watos.watos.machine import Machine
+from star_watos.watos.memory import plan_bytes
 from star_watos.watos.plans import Plans, Recompute, Schedule
 from star_watos.watos.silicon import area_mm2, cost_usd, die_yield, overflows
 from star_watos.watos.training import Training
@@ -105,14 +106,16 @@ def fastest(
     hardware: Hardware, machine: Machine, model: Model, training: Training, plans: Plans
 ) -> Simulation | Overflow:
     """Return the fastest of `plans` (then the one of least energy), or by how much none fits."""
-    result = evaluate(machine, model, training, plans)
-    fits = np.asarray(result.memory_bytes <= machine.memory_bytes)
+    held = np.asarray(plan_bytes(model, training, plans))
+    fits = held <= machine.memory_bytes
     if not fits.any():
-        least = float(np.min(result.memory_bytes))
+        least = float(held.min())
         device = "die" if isinstance(hardware, Wafer) else "GPU"
         return Overflow(f"memory of the fullest {device}", least, machine.memory_bytes, "B")
-    columns = (total(result.energy_j), result.iteration_s, np.logical_not(fits))
-    best = plans.take(np.lexsort([np.asarray(column) for column in columns])[:1])
+    fitting = plans.take(fits)
+    result = evaluate(machine, model, training, fitting)
+    columns = (total(result.energy_j), result.iteration_s)
+    best = fitting.take(np.lexsort([np.asarray(column) for column in columns])[:1])
     chosen = evaluate(machine, model, training, best)
     return Simulation(hardware, machine, model, training, chosen, len(plans), int(fits.sum()))
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.watos.columns import LayerColumns
+from star_watos.watos.columns import Sizes
 from star_watos.watos.plans import Ints, Plans
 from star_watos.workload import Model, embedding_params, head_params
 
@@ -98,7 +98,22 @@ class Params:
         return shared
 
 
-def stage_params(model: Model, stage: StageKind, tp: Ints, layer: LayerColumns) -> Params:
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The three stages of each pipeline that can be the fullest or the slowest."""
+
+    kinds: tuple[StageKind, StageKind, StageKind]
+    params: tuple[Params, ...]
+    """On one device of each."""
+
+    @classmethod
+    def of(cls, model: Model, plans: Plans, sizes: Sizes) -> "Stages":
+        """Return the stages of all plans."""
+        kinds = stage_kinds(model, plans.pp)
+        return cls(kinds, tuple(stage_params(model, kind, plans.tp, sizes) for kind in kinds))
+
+
+def stage_params(model: Model, stage: StageKind, tp: Ints, sizes: Sizes) -> Params:
     """Parameters on one device of a stage.
 
     Tied embeddings are stored on the last stage again where it is not the first (Megatron-LM).
@@ -106,5 +121,5 @@ def stage_params(model: Model, stage: StageKind, tp: Ints, layer: LayerColumns) 
     tied = model.vocab * model.d_model * model.tied_embeddings * (stage.index > 0)
     last = stage.has_head * (head_params(model) + tied)
     ends = (stage.has_embedding * embedding_params(model) + last) / tp
-    experts = stage.layers * layer.expert_params
-    return Params(stage.layers * layer.params - experts + ends, experts)
+    experts = stage.layers * sizes.expert_params
+    return Params(stage.layers * sizes.params - experts + ends, experts)

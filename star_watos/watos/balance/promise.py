@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from star_watos.cost import Column
 from star_watos.watos.balance.pipeline import Pipeline
-from star_watos.watos.iteration import Iterations
+from star_watos.watos.columns import Sizes, size_columns
 from star_watos.watos.memory import state_bytes
 from star_watos.watos.plans import Ints, Plans, Recompute
 from star_watos.watos.simulate import Setting
@@ -45,19 +45,20 @@ def least_bytes(it: Setting, plans: Plans) -> NDArray[np.float64]:
     That is the least there is: L / p layers' states, the inputs of k microbatches' layers, and what
     one layer makes again; k is the mean of min(m, p - s).
     """
-    result = it.evaluate(_with(plans, Recompute.FULL))
+    sizes = size_columns(it.model, it.training, _with(plans, Recompute.FULL))
     layers = it.model.n_layers / plans.pp
-    states = state_bytes(_mean_params(it, plans, result), plans, result.layer, it.training)
-    kept = _mean_in_flight(plans.pp, result.n_microbatches) * layers * result.layer.saved_bytes
-    return np.asarray(states + kept + result.layer.working_bytes, dtype=np.float64)
+    states = state_bytes(_mean_params(it, plans, sizes), plans, sizes, it.training)
+    n_microbatches = plans.microbatches(it.training.global_batch)
+    kept = _mean_in_flight(plans.pp, n_microbatches) * layers * sizes.saved_bytes
+    return np.asarray(states + kept + sizes.working_bytes, dtype=np.float64)
 
 
-def _mean_params(it: Setting, plans: Plans, result: Iterations) -> Params:
+def _mean_params(it: Setting, plans: Plans, sizes: Sizes) -> Params:
     """Return the parameters on a device on the mean of all stages, of both ends but once."""
     layers = it.model.n_layers / plans.pp
     ends = (embedding_params(it.model) + head_params(it.model)) / plans.tp / plans.pp
-    experts = layers * result.layer.expert_params
-    return Params(layers * result.layer.params - experts + ends, experts)
+    experts = layers * sizes.expert_params
+    return Params(layers * sizes.params - experts + ends, experts)
 
 
 def _mean_in_flight(pp: Ints, m: Ints) -> Column:

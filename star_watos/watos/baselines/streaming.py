@@ -17,7 +17,7 @@ import numpy as np
 
 from star_watos.cost import Column, Overflow
 from star_watos.errors import InputError
-from star_watos.watos.columns import layer_columns
+from star_watos.watos.columns import layer_columns, size_columns
 from star_watos.watos.dies import Dies
 from star_watos.watos.iteration import BACKWARD_OVER_FORWARD
 from star_watos.watos.legal import mesh_rectangles
@@ -87,7 +87,7 @@ def every_way(wafer: Wafer, model: Model, training: Training, wafers: int) -> St
     held = (2 * WEIGHT_BYTES + gradient_bytes) * one / plans.tp
     kept = n * model.n_layers * layer.saved_bytes
     plain = replace(plans, recompute=np.full_like(plans.recompute, Recompute.NONE))
-    whole = layer_columns(Dies(wafer), model, training, plain).saved_bytes
+    whole = size_columns(model, training, plain).saved_bytes
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops * model.n_layers + layer.head.ops
     return Streamed(
         plans=plans,

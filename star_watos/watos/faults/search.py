@@ -11,6 +11,7 @@ from star_watos.watos.faults.groups import Shape
 from star_watos.watos.faults.machine import Standing, Unhindered, worn
 from star_watos.watos.iteration import Iterations, evaluate
 from star_watos.watos.legal import Rectangle, plans_of_rectangles, shares
+from star_watos.watos.memory import plan_bytes
 from star_watos.watos.plans import Index, Ints, Plans
 from star_watos.watos.simulate import choices_for, matching
 from star_watos.watos.training import Training
@@ -53,11 +54,14 @@ class Candidates:
         choices = choices_for(training, wanted)
         legal = plans_of_rectangles(model, shapes, training.global_batch, choices)
         plans = matching(legal, wanted)
-        found = evaluate(Unhindered(wafer), model, training, plans)
-        fits = np.flatnonzero(found.memory_bytes <= wafer.memory_capacity_bytes)
-        seconds = np.asarray(found.iteration_s)[fits]
+        held = np.asarray(plan_bytes(model, training, plans))
+        fitting = plans.take(held <= wafer.memory_capacity_bytes)
+        seconds = np.zeros(0)
+        if len(fitting):
+            found = evaluate(Unhindered(wafer), model, training, fitting)
+            seconds = np.asarray(found.iteration_s)
         order = np.argsort(seconds, kind="stable")
-        return cls(model, training, plans.take(fits[order]), seconds[order], len(plans))
+        return cls(model, training, fitting.take(order), seconds[order], len(plans))
 
     def take(self, rows: "Index | NDArray[np.bool_]") -> "Candidates":
         """Return some of them, in the same order."""
