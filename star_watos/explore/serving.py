@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Column, number
 from star_watos.explore.candidates import parts
 from star_watos.explore.problem import Outcome, Parameters
-from star_watos.explore.reduce import reduce
+from star_watos.explore.reduce import Room, reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.watos import worst_limit
 from star_watos.spec import From
@@ -72,17 +72,12 @@ class ServingProblem:
         answer = serving.output_len
         figures["tokens_per_s"] = answer * figures["requests_per_s"]
         figures["power_w"] = figures["energy_per_token_j"] * figures["tokens_per_s"]
+        held = figures["memory_per_die_bytes"]
         return reduce(
             self.sweep,
             _joined(_mapping(search, every), [_mapping_of(way) for way in splits]),
             {**figures, **wafer_metrics(wafer)},
-            {
-                "memory of the fullest die": (
-                    figures["memory_per_die_bytes"],
-                    wafer.memory_capacity_bytes,
-                    "B",
-                )
-            },
+            Room("memory of the fullest die", held, wafer.memory_capacity_bytes, "B"),
         )
 
 

@@ -65,7 +65,7 @@ class MeshProblem:
         figures = [mesh_metrics(run) for run in runs]
         columns = {name: np.array([each[name] for each in figures]) for name in figures[0]}
         loss = {"accuracy_loss": task.profile.accuracy_loss}
-        return reduce(self.sweep, _mapping(runs), columns | loss, {})
+        return reduce(self.sweep, _mapping(runs), columns | loss)
 
 
 def _mapping(runs: list[MeshRun]) -> dict[str, NDArray[Any]]:

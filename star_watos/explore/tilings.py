@@ -135,7 +135,7 @@ class _Table(NamedTuple):
         """Return the outcome of the design that has these rows."""
         mapping, metrics = ({k: c[rows] for k, c in part.items()} for part in self[:2])
         mapping["accuracy"] = np.full(len(rows), design.accuracy, dtype=object)
-        found = reduce(sweep, mapping, metrics | {"accuracy_loss": design.accuracy_loss}, {})
+        found = reduce(sweep, mapping, metrics | {"accuracy_loss": design.accuracy_loss})
         fitting = int(fit.fits.sum()) if found.rows else 0
         return replace(
             found,

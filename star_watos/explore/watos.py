@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, ValidationInfo, field_validator
 
 from star_watos.cost import Overflow
 from star_watos.explore.candidates import parts
 from star_watos.explore.problem import Outcome, Parameters, Row
-from star_watos.explore.reduce import reduce
+from star_watos.explore.reduce import Room, Table, reduce_fitting
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import From
 from star_watos.units import Count
@@ -28,6 +29,8 @@ from star_watos.watos import (
     wafer_overflow,
 )
 from star_watos.watos.balance import balance
+from star_watos.watos.memory import plan_bytes
+from star_watos.watos.plans import Index
 from star_watos.watos.simulate import fastest
 from star_watos.watos.wafer import Grid
 from star_watos.workload import Model
@@ -85,6 +88,15 @@ def _plans(model: Model, grid: Grid, batch: int, ep: tuple[int, ...], wafers: in
     return legal_plans(model, grid, batch, Choices(ep=ep), wafers)
 
 
+@lru_cache(maxsize=64)
+def _held_bytes(
+    model: Model, training: Training, grid: Grid, ep: tuple[int, ...], wafers: int
+) -> NDArray[np.float64]:
+    """Return what these plans hold on their fullest die, for which a wafer's grid is enough."""
+    plans = _plans(model, grid, training.global_batch, ep, wafers)
+    return np.asarray(plan_bytes(model, training, plans))
+
+
 _model = lru_cache(maxsize=16)(Training.load)
 
 
@@ -106,15 +118,17 @@ class WaferProblem:
             miss = worst_limit(self.sweep, wafer, overflow)
             return Outcome([], 0, 0, {overflow.name: 1}, miss)
         plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
-        result = evaluate(machine, model, training, plans)
-        figures = metrics(machine, training, result) | wafer_metrics(wafer)
-        memory = (result.memory_bytes, wafer.memory_capacity_bytes, "B")
-        return reduce(
-            self.sweep,
-            {**mapping_columns(plans), "bound": result.bound},
-            figures,
-            {"memory of the fullest die": memory},
-        )
+        if not len(plans):
+            return Outcome([], 0, 0)
+
+        def table(rows: Index) -> Table:
+            result = evaluate(machine, model, training, plans.take(rows))
+            figures = metrics(machine, training, result) | wafer_metrics(wafer)
+            return {**mapping_columns(result.plans), "bound": result.bound}, figures
+
+        held = _held_bytes(model, training, wafer.grid, self.sweep.expert_groups, self.sweep.wafers)
+        room = Room("memory of the fullest die", held, wafer.memory_capacity_bytes, "B")
+        return reduce_fitting(self.sweep, room, table)
 
     def _plans(self, wafer: Wafer, training: Training, model: Model) -> Plans:
         ep, wafers = self.sweep.expert_groups, self.sweep.wafers
