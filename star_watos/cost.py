@@ -47,13 +47,22 @@ class Cost:
     """Bytes times hops between dies or cores."""
 
     def __add__(self, other: "Cost") -> "Cost":
-        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return self._joined(other, self.time_s + other.time_s)
 
     def __or__(self, other: "Cost") -> "Cost":
-        together = self + other
         longer = np.maximum(self.time_s, other.time_s)
-        time_s = float(longer) if np.ndim(longer) == 0 else longer
-        return Cost(time_s, *(getattr(together, f.name) for f in fields(self)[1:]))
+        return self._joined(other, float(longer) if np.ndim(longer) == 0 else longer)
+
+    def _joined(self, other: "Cost", time_s: Column) -> "Cost":
+        # A model adds up hundreds of costs: names are written out, for `fields` takes longer.
+        return Cost(
+            time_s,
+            self.energy_j + other.energy_j,
+            self.ops + other.ops,
+            self.sram_bytes + other.sram_bytes,
+            self.dram_bytes + other.dram_bytes,
+            self.link_bytes + other.link_bytes,
+        )
 
     def times(self, count: Column) -> "Cost":
         """Return the cost of doing this `count` times, one after the other."""

@@ -40,7 +40,8 @@ def validate(spec: type[S], document: Document, overrides: Sequence[str] = ()) -
     """Return `document` as a `spec`, references filled in and overrides applied."""
     failed = _fill(spec, document)
     problems = _override(document, overrides)
-    failed |= _fill(spec, document)
+    if overrides:  # they may be names of files, or bring such
+        failed |= _fill(spec, document)
     problems += [problem for found in failed.values() for problem in found]
     problems += document.repeats
     try:

@@ -87,19 +87,23 @@ def to_next_stage(plans: Plans, grid_cols: int) -> Ways:
     is what a way through all of it adds up to.
     """
     first, index = plans.distinct("tp_rows", "tp_cols", "pp", "dp", "cp")
-    own = plans.take(first)
-    per_row = np.maximum(grid_cols // own.tp_cols, 1)
-    found = _mean(own, per_row)
+    own = np.stack([plans.tp_rows, plans.tp_cols, plans.pp, plans.replicas])[:, first]
+    found = _mean(own.astype(np.int64).tobytes(), grid_cols)
     return Ways(*(np.asarray(getattr(found, name))[index] for name in Ways.__slots__))
 
 
-def _mean(plans: Plans, per_row: Ints) -> Ways:
-    """Return it of each plan, each stage of a period as often as it comes."""
-    wide, high, replicas = plans.tp_cols, plans.tp_rows, plans.replicas
+@lru_cache(maxsize=64)  # asked for time and for energy, and by every wafer with such a grid
+def _mean(columns: bytes, grid_cols: int) -> Ways:
+    """Return it of each rectangle, pipeline and number of replicas, four columns of whole numbers.
+
+    Each stage of a period counts as often as it comes.
+    """
+    high, wide, pp, replicas = np.frombuffer(columns, dtype=np.int64).reshape(4, -1)
+    per_row = np.maximum(grid_cols // wide, 1)
     period = per_row // np.gcd(per_row, replicas)
-    tables, which = _tables(per_row, np.where(plans.pp > 1, replicas, 1))
-    sends = plans.pp - 1
-    hops, load, moved = np.zeros((3, len(plans)))
+    tables, which = _tables(per_row, np.where(pp > 1, replicas, 1))
+    sends = pp - 1
+    hops, load, moved = np.zeros((3, len(pp)))
     for turn in range(int(np.minimum(period, sends).max(initial=0))):
         at = which, np.minimum(turn, period - 1)
         count = np.where(turn < period, np.maximum(-((turn - sends) // period), 0), 0)
@@ -112,7 +116,7 @@ def _mean(plans: Plans, per_row: Ints) -> Ways:
             load += count * np.maximum(wide * along, high * down) / 2
         moved += count * (wide * tables.moved_along[at] + high * tables.moved_down[at])
     every = np.maximum(sends, 1)
-    return Ways(hops / every, load / every, moved * plans.tp)
+    return Ways(hops / every, load / every, moved * (high * wide))
 
 
 def _tables(per_row: Ints, replicas: Ints) -> tuple[Slots, NDArray[np.intp]]:
