@@ -61,7 +61,8 @@ def reduce_fitting(
     found = reduce(sweep, *table(asked), room.take(asked))
     if found.nearest is not None:
         near = np.flatnonzero(over <= found.nearest.excess)
-        found = reduce(sweep, *table(near), room.take(near))
+        if len(near) > len(asked):
+            found = reduce(sweep, *table(near), room.take(near))
     beyond = {room.name: len(over) - len(fitting)} if len(fitting) < len(over) else {}
     others = {name: count for name, count in found.infeasible.items() if name != room.name}
     return replace(found, points=len(over), infeasible=beyond | others)

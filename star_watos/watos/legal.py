@@ -1,7 +1,7 @@
 """All legal plans of a machine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -17,6 +17,7 @@ MAX_SHAPES = 500_000
 
 
 _SHAPE = ("tp_rows", "tp_cols", "pp", "dp", "cp", "microbatch")
+_OPTIONS = ("ep", "recompute", "sp", "zero", "schedule", "virtual_stages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,20 @@ def plans_of_rectangles(
 ) -> Plans:
     """Return every plan of such TP rectangles, of which a wafer has so many places."""
     every = [replace(group, slots=wafers * group.slots) for group in rectangles]
-    plans = _plans(model, every, global_batch, choices, exact=False)
-    if wafers == 1:
-        return plans
+    shapes = _shapes(model, every, global_batch, choices.cp, exact=False)
+    if wafers > 1:
+        shapes = shapes[_spread_evenly(shapes, rectangles, wafers)]
+    return _with_options(model, shapes, global_batch, choices)
+
+
+def _spread_evenly(shapes: Ints, rectangles: list[Rectangle], wafers: int) -> NDArray[np.bool_]:
+    """Whether each wafer has as many stages, and room for all of their replicas."""
     slots = {(group.rows, group.cols): group.slots for group in rectangles}
-    shapes = zip(plans.tp_rows.tolist(), plans.tp_cols.tolist(), strict=True)
-    room = np.array([slots[shape] for shape in shapes], dtype=np.int64)
-    return plans.take((plans.pp % wafers == 0) & (plans.pp // wafers * plans.replicas <= room))
+    tp_rows, tp_cols, pp, dp, cp, _ = shapes.T
+    groups = zip(tp_rows.tolist(), tp_cols.tolist(), strict=True)
+    room = np.array([slots[group] for group in groups], dtype=np.int64)
+    even: NDArray[np.bool_] = (pp % wafers == 0) & (pp // wafers * dp * cp <= room)
+    return even
 
 
 def cluster_plans(
@@ -126,26 +134,27 @@ def cluster_plans(
 ) -> Plans:
     """Return every plan that uses all `devices`; otherwise as `legal_plans`."""
     groups = cluster_rectangles(model, gpus_per_node, devices)
-    return _plans(model, groups, global_batch, choices, exact=True)
+    shapes = _shapes(model, groups, global_batch, choices.cp, exact=True)
+    return _with_options(model, shapes, global_batch, choices)
 
 
-def _plans(
-    model: Model, rectangles: list[Rectangle], batch: int, choices: Choices, *, exact: bool
-) -> Plans:
+def _shapes(
+    model: Model, rectangles: list[Rectangle], batch: int, cps: tuple[int, ...], *, exact: bool
+) -> Ints:
+    """Return rows of the columns `_SHAPE`."""
     blocks, count = [], 0
-    for block in _blocks(model, rectangles, batch, choices.cp, exact=exact):
+    for block in _blocks(model, rectangles, batch, cps, exact=exact):
         blocks.append(block)
         count += len(block)
         if count > MAX_SHAPES:
             raise _too_many(rectangles[0].slots, batch)
-    shapes = np.concatenate(blocks or [np.zeros((0, 6), dtype=np.int64)]).astype(np.int64)
-    return _with_options(model, shapes, batch, choices)
+    return np.concatenate(blocks or [np.zeros((0, 6), dtype=np.int64)]).astype(np.int64)
 
 
 def _blocks(
     model: Model, rectangles: list[Rectangle], batch: int, cps: tuple[int, ...], *, exact: bool
 ) -> Iterator[Ints]:
-    """Yield rows of the columns `_SHAPE`."""
+    """Yield such rows."""
     for group, cp in product(rectangles, cps):
         slots = group.slots // cp
         for dp in divisors(batch)[divisors(batch) <= slots]:
@@ -181,19 +190,19 @@ def _with_options(model: Model, shapes: Ints, batch: int, choices: Choices) -> P
             for r, s, z, e, pipe in product(
                 choices.recompute, choices.sp, choices.zero, choices.ep, pipes
             )
-        ]
+        ],
+        dtype=np.int64,
     )
-    rows = np.repeat(shapes, len(options), axis=0)
-    choice = np.tile(options, (len(shapes), 1))
-    columns = np.concatenate([rows, choice], axis=1)
-    order = [*_SHAPE, "ep", "recompute", "sp", "zero", "schedule", "virtual_stages"]
-    named = {f.name: np.ascontiguousarray(columns[:, order.index(f.name)]) for f in fields(Plans)}
-    plans = Plans(**named)
-    return plans.take(_makes_sense(model, plans, batch))
+    down = {name: shapes[:, [i]] for i, name in enumerate(_SHAPE)}
+    across = {name: options[:, i] for i, name in enumerate(_OPTIONS)}
+    legal = _makes_sense(model, Plans(**down, **across), batch)
+    shape, option = np.nonzero(np.broadcast_to(legal, (len(shapes), len(options))))
+    rows = {name: column[shape, 0] for name, column in down.items()}
+    return Plans(**rows, **{name: column[option] for name, column in across.items()})
 
 
 def _makes_sense(model: Model, plans: Plans, batch: int) -> NDArray[np.bool_]:
-    """Whether options differ from simpler ones, and divide what they split."""
+    """Whether options, beside one another, differ from simpler ones and divide what they split."""
     n_microbatches = plans.microbatches(batch)
     chunks = plans.pp * plans.virtual_stages
     interleaved = plans.schedule == Schedule.INTERLEAVED
