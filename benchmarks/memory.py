@@ -19,7 +19,7 @@ SWEEP = "watos_llama3_70b"
 LINKS = [f"{n / 2} TB/s" for n in range(2, 9)]
 SPACES = {
     "a million": ([16], [16], [4], LINKS[::2]),
-    "ten million": ([12, 14], [12, 14], [2, 3, 4, 5, 6], LINKS[::2]),
+    "ten million": ([12, 14, 16], [16], [2, 3, 4, 5], LINKS[::2]),
     "a hundred million": ([12, 14, 16, 18, 20], [12, 14, 16, 18, 20], [2, 3, 4, 5, 6], LINKS),
 }
 """Rows and columns of cores, stacks of DRAM a die, bandwidths of D2D."""

@@ -2,6 +2,7 @@
 
 import heapq
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -230,6 +231,17 @@ def test_a_region_has_every_depth():
     assert pool.plans.pp.max() == 4
     assert ((pool.plans.devices * pool.replicas) <= 4).all()
     assert (pool.replicas >= 1).all()
+
+
+@pytest.mark.parametrize("side", [(1, 8), (3, 8), (7, 5), (7, 8)])
+def test_a_part_of_a_wafer_has_the_plans_of_its_region(side):
+    grid = Grid(rows=side[0], cols=side[1])
+    whole, part = (region(g, MODEL, sequences_tried()) for g in (WAFER.grid, grid))
+    rows, replicas = whole.inside(grid)
+    np.testing.assert_array_equal(replicas, part.replicas)
+    for column in fields(part.plans):
+        found = getattr(whole.plans.take(rows), column.name)
+        np.testing.assert_array_equal(found, getattr(part.plans, column.name))
 
 
 def test_the_command(run):

@@ -9,7 +9,7 @@ t and d are the seconds of a stage, x of a send. Where a replica does both, prom
 pieces that go along with every pass of decode, so that all passes are alike (chunked prefill).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Bound, Column, largest
 from star_watos.watos.layer import all_reduces_per_pass
 from star_watos.watos.machine import Machine
-from star_watos.watos.plans import Ints, Plans
+from star_watos.watos.plans import Index, Ints, Plans
 from star_watos.watos.serving.layers import Pass, decode, prefill
 from star_watos.watos.serving.request import Serving
 from star_watos.watos.training import WEIGHT_BYTES
@@ -42,6 +42,12 @@ class Phase:
     """Of the slowest stage, what its all-reduces take."""
     in_dram: Column
     """Whether a layer's DRAM traffic alone takes longer than its operations at the peak."""
+
+    def take(self, rows: "Ints | Index") -> "Phase":
+        """Return some rows."""
+        n = len(self.plans)
+        columns = (getattr(self, f.name) for f in fields(self) if f.name != "plans")
+        return Phase(self.plans.take(rows), *(np.broadcast_to(c, n)[rows] for c in columns))
 
     @property
     def bound(self) -> NDArray[np.object_]:

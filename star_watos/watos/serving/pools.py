@@ -7,7 +7,7 @@ import numpy as np
 from star_watos.watos.cluster import Cluster
 from star_watos.watos.hardware import Hardware
 from star_watos.watos.legal import Rectangle, cluster_rectangles, mesh_rectangles
-from star_watos.watos.plans import Ints, Plans, plans_of
+from star_watos.watos.plans import Index, Ints, Plans, plans_of
 from star_watos.watos.wafer import Grid
 from star_watos.workload import Model
 
@@ -24,7 +24,17 @@ class Pool:
     """Pipelines of each plan that fit."""
     devices: int
 
-    def take(self, rows: Ints) -> "Pool":
+    def inside(self, grid: Grid) -> tuple[Index, Ints]:
+        """Return the plans for which a smaller grid has room, and how many of each it has.
+
+        They are those of `region`, in its order.
+        """
+        plans = self.plans
+        slots = (grid.rows // plans.tp_rows) * (grid.cols // plans.tp_cols)
+        rows = np.flatnonzero(plans.pp <= slots)
+        return rows, (slots // plans.pp)[rows]
+
+    def take(self, rows: "Ints | Index") -> "Pool":
         """Return some rows."""
         return Pool(self.plans.take(rows), self.replicas[rows], self.devices)
 

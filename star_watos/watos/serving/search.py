@@ -1,6 +1,7 @@
 """The best plans for both phases on the same dies, and on dies of their own."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from star_watos.watos.hardware import Hardware
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Ints
 from star_watos.watos.serving.phases import Phase, decode_phase, prefill_phase
-from star_watos.watos.serving.pools import Pool, pool_of, region, sequences_tried
+from star_watos.watos.serving.pools import pool_of, sequences_tried
 from star_watos.watos.serving.request import Serving
 from star_watos.watos.serving.ways import FREE, Limits, Part, Served, Together, Way
 from star_watos.watos.wafer import Grid, Wafer
@@ -51,8 +52,7 @@ class Search:
         if isinstance(missed, Overflow):
             return missed
         row = _best(np.where(missed, -np.inf, every.requests_per_s))
-        pool = every.pool.take(row)
-        parts = [Part(pool, _row(phase, row)) for phase in (every.prefill, every.decode)]
+        parts = [Part(every.pool, phase).take(row) for phase in (every.prefill, every.decode)]
         columns = (every.requests_per_s, every.ttft_s, every.tpot_s)
         rate, *times = (number(np.asarray(column)[row]) for column in columns)
         return self._served(Way.TOGETHER, parts, rate, (times[0], times[1]))
@@ -86,20 +86,22 @@ class Search:
             *((Grid(rows=k, cols=cols), Grid(rows=rows - k, cols=cols)) for k in range(1, rows)),
             *((Grid(rows=rows, cols=k), Grid(rows=rows, cols=cols - k)) for k in range(1, cols)),
         ]
-        found = (self._split(*both) for both in halves)
+        # What a replica takes is the same on any part of the wafer.
+        prefill, decode = self._prefills(), self._decodes()
+        found = (self._split(prefill, decode, *both) for both in halves)
         return [way for way in found if way is not None]
 
-    def _split(self, ahead: Grid, behind: Grid) -> Served | None:
+    def _split(self, prefill: Part, decode: Part, ahead: Grid, behind: Grid) -> Served | None:
         """Return the best plans of both parts; they meet along their common edge."""
-        first = self._prefill(ahead)
-        then = self._decode(behind)
+        first = _fastest(_on(prefill, ahead), _prompts_per_s)
+        then = _fastest(_on(decode, behind), _tokens_per_s)
         if first is None or then is None:
             return None
         edge = ahead.cols if ahead.cols == behind.cols else ahead.rows
         handoff_s = self._cache_bytes() / (edge * self._link_bytes_per_s)
         rates = [
-            number(first.pool.replicas / first.phase.stage_s),
-            self._answers_per_s(then),
+            number(_prompts_per_s(first)),
+            number(_tokens_per_s(then)) / self.serving.output_len,
             1 / handoff_s,
         ]
         ttft_s = number(first.phase.latency_s) + handoff_s
@@ -108,31 +110,20 @@ class Search:
         times = (ttft_s, number(then.phase.latency_s))
         return self._served(Way.APART, [first, then], min(rates), times)
 
-    def _prefill(self, grid: Grid) -> Part | None:
-        pool = region(grid, self.model, np.array([1]))
+    def _prefills(self) -> Part:
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, np.array([1]))
         phase = prefill_phase(self.machine, self.model, self.serving, pool.plans)
-        rate = pool.replicas / phase.stage_s
-        return self._fastest(pool, phase, rate, self.limits.ttft_s)
+        return self._within(Part(pool, phase), self.limits.ttft_s)
 
-    def _decode(self, grid: Grid) -> Part | None:
-        pool = region(grid, self.model, sequences_tried())
+    def _decodes(self) -> Part:
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
         phase = decode_phase(self.machine, self.model, self.serving, pool.plans)
-        rate = pool.replicas * pool.plans.pp * pool.plans.microbatch / phase.latency_s
-        return self._fastest(pool, phase, rate, self.limits.tpot_s)
+        return self._within(Part(pool, phase), self.limits.tpot_s)
 
-    def _fastest(self, pool: Pool, phase: Phase, rate: Column, limit_s: float) -> Part | None:
-        """Return the plan with the highest rate that fits, if any does."""
-        small = np.asarray(phase.memory_bytes <= self.machine.memory_bytes)
-        fits = small & (phase.latency_s <= limit_s)
-        if not fits.any():
-            return None
-        row = _best(np.where(fits, rate, -np.inf))
-        return Part(pool.take(row), _row(phase, row))
-
-    def _answers_per_s(self, then: Part) -> float:
-        plans = then.pool.plans
-        tokens = then.pool.replicas * plans.pp * plans.microbatch / then.phase.latency_s
-        return number(tokens) / self.serving.output_len
+    def _within(self, every: Part, limit_s: float) -> Part:
+        """Return the plans that fit, and are as fast as they have to be."""
+        small = np.asarray(every.phase.memory_bytes <= self.machine.memory_bytes)
+        return every.take(np.flatnonzero(small & (every.phase.latency_s <= limit_s)))
 
     def _cache_bytes(self) -> float:
         """What a prompt leaves cached in all layers."""
@@ -166,14 +157,29 @@ class Search:
         return energy
 
 
+def _on(whole: Part, grid: Grid) -> Part:
+    """Return those of a wafer's plans that a rectangle of its dies has room for."""
+    rows, replicas = whole.pool.inside(grid)
+    some = whole.take(rows)
+    return replace(some, pool=replace(some.pool, replicas=replicas, devices=grid.size))
+
+
+def _fastest(part: Part, rate: Callable[[Part], Column]) -> Part | None:
+    """Return the plan with the highest rate, if there is any."""
+    return part.take(_best(rate(part))) if len(part.pool.plans) else None
+
+
+def _prompts_per_s(part: Part) -> Column:
+    prompts: Column = part.pool.replicas / part.phase.stage_s
+    return prompts
+
+
+def _tokens_per_s(part: Part) -> Column:
+    plans = part.pool.plans
+    tokens: Column = part.pool.replicas * plans.pp * plans.microbatch / part.phase.latency_s
+    return tokens
+
+
 def _best(rate: Column) -> Ints:
     """Return the first row of the highest rate."""
     return np.array([int(np.argmax(rate))])
-
-
-def _row(phase: Phase, row: Ints) -> Phase:
-    """Return one row of a phase."""
-    names = ("latency_s", "stage_s", "memory_bytes", "energy_j", "comm_s", "in_dram")
-    n = len(phase.plans)
-    columns = (np.broadcast_to(getattr(phase, name), n)[row] for name in names)
-    return Phase(phase.plans.take(row), *columns)

@@ -8,6 +8,7 @@ import numpy as np
 from star_watos.cost import Bound, Column
 from star_watos.watos.hardware import Hardware
 from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Index, Ints
 from star_watos.watos.serving.phases import Phase
 from star_watos.watos.serving.pools import Pool
 from star_watos.watos.serving.request import Serving
@@ -39,10 +40,14 @@ FREE = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One phase of the best way: its plan and replicas, one row."""
+    """One phase of some plans and their replicas; of the best way, one row."""
 
     pool: Pool
     phase: Phase
+
+    def take(self, rows: "Ints | Index") -> "Part":
+        """Return some rows."""
+        return Part(self.pool.take(rows), self.phase.take(rows))
 
 
 @dataclass(frozen=True, slots=True)
