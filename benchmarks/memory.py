@@ -16,10 +16,10 @@ from star_watos.explore.candidates import load_sweep
 from star_watos.explore.watos import WaferExploration, WaferProblem
 
 SWEEP = "watos_llama3_70b"
-LINKS = [f"{n / 2} TB/s" for n in range(2, 9)]
+LINKS = [f"{n} TB/s" for n in (1, 2, 3, 4, 1.5)]
 SPACES = {
-    "a million": ([16], [16], [4], LINKS[::2]),
-    "ten million": ([12, 14, 16], [16], [2, 3, 4, 5], LINKS[::2]),
+    "a million": ([16], [16], [4], LINKS[:4]),
+    "ten million": ([12, 14, 16], [16], [2, 3, 4, 5], LINKS[:4]),
     "a hundred million": ([12, 14, 16, 18, 20], [12, 14, 16, 18, 20], [2, 3, 4, 5, 6], LINKS),
 }
 """Rows and columns of cores, stacks of DRAM a die, bandwidths of D2D."""
