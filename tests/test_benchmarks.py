@@ -1,4 +1,4 @@
-"""The benchmark that draws a picture of the docs still draws it."""
+"""The benchmarks still run, and the one that draws a picture of the docs draws it."""
 
 import runpy
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 ROOFLINE = Path(__file__).parents[1] / "benchmarks" / "roofline.py"
 PLANS = Path(__file__).parents[1] / "benchmarks" / "plans.py"
+POINTS = Path(__file__).parents[1] / "benchmarks" / "points.py"
+MEMORY = Path(__file__).parents[1] / "benchmarks" / "memory.py"
 FABRIC = Path(__file__).parents[1] / "benchmarks" / "fabric.py"
 KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 SAMPLERS = Path(__file__).parents[1] / "benchmarks" / "samplers.py"
@@ -49,3 +51,18 @@ def test_the_samplers_are_held_against_the_exact_front(capsys):
     assert head == "ci_watos: 64 candidates, exact front of 48"
     # As many trials as candidates: every one is asked for.
     assert ["median 100.000%" in line for line in lines] == [True, True]
+
+
+def test_an_exploration_says_what_fits_and_where_its_time_went(capsys):
+    script = runpy.run_path(str(POINTS))
+    script["whole"](script["WaferExploration"], script["WaferProblem"], "ci_watos", 1.0)
+    rate, fits, outside = capsys.readouterr().out.splitlines()
+    assert rate.startswith("ci_watos, whole, 1 job")
+    assert fits.endswith(" % of its points fit")
+    assert " % of its wall time outside the model: model " in outside
+
+
+def test_a_million_points_are_those_of_64_wafers(capfd):
+    pytest.importorskip("resource", reason="peak memory is what the system says of a process")
+    runpy.run_path(str(MEMORY))["main"](["a million"])
+    assert capfd.readouterr().out.startswith("      998,652 points of    64 wafers ")

@@ -50,6 +50,7 @@ CASES = {
     "a limit that no plan keeps": ("constraints.power_w.max=20",),
     "a limit that misses by little": ("constraints.tokens_per_s.min=60000",),
     "limits of the wafer": ("constraints.area_mm2.max=2000", "constraints.power_w.max=900"),
+    "links without latency": ("hardware.d2d.latency=0 s",),
     "headroom": ("constraints.memory_headroom_bytes.min=2e9",),
     "several wafers and groups of experts": DEEPSEEK,
     "several wafers, a limit": (*DEEPSEEK, "constraints.power_w.max=20000"),
