@@ -117,6 +117,9 @@ class WaferProblem:
         if overflow:
             miss = worst_limit(self.sweep, wafer, overflow)
             return Outcome([], 0, 0, {overflow.name: 1}, miss)
+        return self._best_plans(wafer, training, model)
+
+    def _best_plans(self, wafer: Wafer, training: Training, model: Model) -> Outcome:
         plans, machine = self._plans(wafer, training, model), Dies(wafer, None, self.sweep.wafers)
         if not len(plans):
             return Outcome([], 0, 0)
