@@ -92,7 +92,7 @@ def to_next_stage(plans: Plans, grid_cols: int) -> Ways:
     return Ways(*(np.asarray(getattr(found, name))[index] for name in Ways.__slots__))
 
 
-@lru_cache(maxsize=64)  # asked for time and for energy, and by every wafer with such a grid
+@lru_cache(maxsize=16)  # asked for time and for energy, and by other wafers with such a grid
 def _mean(columns: bytes, grid_cols: int) -> Ways:
     """Return it of each rectangle, pipeline and number of replicas, four columns of whole numbers.
 
