@@ -149,15 +149,15 @@ def _spread(
         **vars(sizes),
         forward=_chosen([kept.forward for kept in layer.kept], policy, index),
         recompute=_chosen([kept.recompute for kept in layer.kept], policy, index),
-        backward=_costs_of(layer.backward, index),
+        backward=costs_of(layer.backward, index),
         weights_s=rows_of(layer.weights_s, index),
         comm=_chosen([kept.comm for kept in layer.kept], policy, index),
         ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
         cp_comm_s=_cp_comm_s(machine, training, slices, plans, index, passes),
-        embedding=_costs_of(slices.embedding, index),
-        head=_costs_of(slices.head, index),
+        embedding=costs_of(slices.embedding, index),
+        head=costs_of(slices.head, index),
         boundary_bytes=rows_of(slices.boundary_bytes, index),
-        ends_comm=_costs_of(slices.ends_comm, index),
+        ends_comm=costs_of(slices.ends_comm, index),
         passes=passes,
     )
 
@@ -176,7 +176,8 @@ def _cp_comm_s(
     return np.where(steps > 0, np.maximum(comm - beside, 0.0), 0.0)
 
 
-def _costs_of(cost: Cost, index: Index) -> Cost:
+def costs_of(cost: Cost, index: Index) -> Cost:
+    """Return the given rows of a cost."""
     return Cost(*(rows_of(getattr(cost, f.name), index) for f in fields(cost)))
 
 

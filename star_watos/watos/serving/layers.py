@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from star_watos.cost import Column, Cost
+from star_watos.watos.columns import costs_of
 from star_watos.watos.layer import all_reduces_per_pass
 from star_watos.watos.machine import Machine
+from star_watos.watos.plans import Index, rows_of
 from star_watos.watos.serving.request import Serving
 from star_watos.watos.work import forward_work, in_one_queue
 from star_watos.workload import (
@@ -29,8 +31,17 @@ class Pass:
     """A layer with its all-reduces; models with several kinds of layers have their mean."""
     embedding: Cost
     head: Cost
+    joins: Cost
+    """An all-reduce over the TP group."""
     boundary_bytes: Column
     """Activations that a device hands to the next stage."""
+
+    def take(self, rows: Index) -> "Pass":
+        """Return the given rows."""
+        layer, embedding, head, joins = (
+            costs_of(cost, rows) for cost in (self.layer, self.embedding, self.head, self.joins)
+        )
+        return Pass(layer, embedding, head, joins, rows_of(self.boundary_bytes, rows))
 
 
 def prefill(
@@ -80,6 +91,7 @@ def _pass(
         layer=sum(layers, joins.times(all_reduces_per_pass(model))),
         embedding=_forward(machine, embedding_ops(model, shape)) + joins,
         head=_forward(machine, logits_ops(model, shape, sequences)),
+        joins=joins,
         boundary_bytes=activations,
     )
 

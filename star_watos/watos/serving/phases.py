@@ -63,8 +63,8 @@ class Phase:
 
 def prefill_phase(machine: Machine, model: Model, serving: Serving, plans: Plans) -> Phase:
     """Return prefill of one prompt at a time."""
-    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
-    once = prefill(machine, model, serving, *shape)
+    first, index = plans.distinct("tp_rows", "tp_cols")
+    once = prefill(machine, model, serving, *_tp_shape(plans.take(first))).take(index)
     send, stage_s, all_s = _times(machine, model, plans, once)
     held = _held(model, plans, float(serving.prompt_len), 1.0)
     return Phase(
@@ -73,7 +73,7 @@ def prefill_phase(machine: Machine, model: Model, serving: Serving, plans: Plans
         stage_s=np.maximum(stage_s, send),
         memory_bytes=held,
         energy_j=_energy_j(machine, model, plans, once),
-        comm_s=_comm_s(machine, model, plans, once),
+        comm_s=_comm_s(model, plans, once),
         in_dram=once.layer.dram_bytes / machine.memory_bytes_per_s
         > once.layer.ops / machine.device_flops_per_s,
     )
@@ -86,9 +86,10 @@ def decode_phase(
 
     In memory there are the sequences of all, and as many `prompts` beside each.
     """
-    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
+    first, index = plans.distinct("tp_rows", "tp_cols", "microbatch")
     sequences = plans.microbatch.astype(np.float64)
-    once = decode(machine, model, serving, *shape, sequences)
+    own = _tp_shape(plans.take(first))
+    once = decode(machine, model, serving, *own, sequences[first]).take(index)
     send, stage_s, all_s = _times(machine, model, plans, once)
     tokens = float(serving.prompt_len + serving.output_len)
     return Phase(
@@ -97,10 +98,14 @@ def decode_phase(
         stage_s=stage_s,
         memory_bytes=_held(model, plans, tokens, (sequences + prompts) * plans.pp),
         energy_j=_energy_j(machine, model, plans, once),
-        comm_s=_comm_s(machine, model, plans, once),
+        comm_s=_comm_s(model, plans, once),
         in_dram=once.layer.dram_bytes / machine.memory_bytes_per_s
         > once.layer.ops / machine.device_flops_per_s,
     )
+
+
+def _tp_shape(plans: Plans) -> tuple[Column, Column]:
+    return plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
 
 
 def _layers(model: Model, plans: Plans) -> Ints:
@@ -121,11 +126,9 @@ def _times(
     return send, stage, model.n_layers * once.layer.time_s + alone
 
 
-def _comm_s(machine: Machine, model: Model, plans: Plans, once: Pass) -> Column:
+def _comm_s(model: Model, plans: Plans, once: Pass) -> Column:
     """Seconds of the all-reduces of the slowest stage."""
-    shape = plans.tp_rows.astype(np.float64), plans.tp_cols.astype(np.float64)
-    one = machine.all_reduce(*shape, once.boundary_bytes).time_s
-    return _layers(model, plans) * all_reduces_per_pass(model) * one
+    return _layers(model, plans) * all_reduces_per_pass(model) * once.joins.time_s
 
 
 def _held(model: Model, plans: Plans, tokens: float, sequences: Column) -> Column:
