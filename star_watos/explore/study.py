@@ -7,10 +7,11 @@ from typing import Any, assert_never
 import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution
-from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from star_watos.explore.front import signs_of
+from star_watos.explore.lineage import Lineage
 from star_watos.explore.neighbours import Neighbourhood
 from star_watos.explore.quasi import quasi_random
 from star_watos.explore.record import Record, State
@@ -52,6 +53,7 @@ class OptunaProposer:
         shape = [len(values) for values in space.axes.values()]
         self._near = Neighbourhood(shape)
         self._steps_aside = sweep.search.strategy is not Sampler.RANDOM
+        self._lineage = Lineage(sweep.search.generation)
         self._first = list(_first(sweep.search, shape, start))
         self._batch = self._asked = 0
         self._open: list[optuna.Trial] = []
@@ -73,8 +75,21 @@ class OptunaProposer:
 
     def _begin(self) -> None:
         self._open = []
-        self._study.sampler = _sampler(self._search, self._seed())
+        self._study.sampler = self._sampler(self._seed())
         self._batch += 1
+
+    def _sampler(self, seed: int) -> BaseSampler:
+        match self._search.strategy:
+            case Sampler.NSGA2:
+                return self._lineage.sampler(self._study, seed)
+            case Sampler.TPE:
+                return TPESampler(seed=seed)
+            case Sampler.GP:
+                return GPSampler(seed=seed)
+            case Sampler.RANDOM | Sampler.EXHAUSTIVE:
+                return RandomSampler(seed=seed)
+            case _:
+                assert_never(self._search.strategy)
 
     def _seed(self) -> int:
         sequence = np.random.SeedSequence((self._search.seed, self._batch))
@@ -84,7 +99,8 @@ class OptunaProposer:
         if self._asked < len(self._first):
             return self._take(self._first[self._asked])
         trial = self._study.ask(self._distributions)
-        point = tuple(int(trial.params[name]) for name in self._names)
+        params = trial.params
+        point = tuple(int(params[name]) for name in self._names)
         if point in self._near and self._steps_aside:
             aside = self._near.pop()
             if aside is not None:
@@ -98,23 +114,10 @@ class OptunaProposer:
         return self._note(self._study.ask(self._distributions), point)
 
     def _note(self, trial: optuna.Trial, point: Point) -> Point:
-        self._join(trial)
         self._near.add(point)
         self._open.append(trial)
         self._asked += 1
         return point
-
-    def _join(self, trial: optuna.Trial) -> None:
-        """Make a trial a member of its generation of NSGA-II, whoever proposed it.
-
-        Optuna does so for what the sampler itself proposes, and picks the parents of a generation
-        when it is first asked for a child. Their order counts, so they are picked here always.
-        """
-        sampler = self._study.sampler
-        if isinstance(sampler, NSGAIISampler):
-            frozen = self._study.get_trials(deepcopy=False)[trial.number]
-            generation = sampler.get_trial_generation(self._study, frozen)
-            sampler.get_parent_population(self._study, generation)
 
     def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:
         """Tell the study the ideal points and, of every trial, by how much it misses.
@@ -128,7 +131,8 @@ class OptunaProposer:
                 self._remember(record.ideal)
             trial.set_constraint("excess", record.excess)
             worst = self._worst or [0.0] * len(self._signs)
-            self._study.tell(trial, list(record.ideal) if done else worst)
+            told = self._study.tell(trial, list(record.ideal) if done else worst)
+            self._lineage.members.append(told)
         self._near.settle(front, self._seed())
 
     def _remember(self, ideal: Sequence[float]) -> None:
@@ -159,17 +163,3 @@ def _distribution(axis: Axis, count: int) -> Any:  # noqa: ANN401 (one of two)
     if axis.choices is not None:
         return CategoricalDistribution(tuple(range(count)))
     return IntDistribution(0, count - 1)
-
-
-def _sampler(search: Search, seed: int) -> BaseSampler:
-    match search.strategy:
-        case Sampler.NSGA2:
-            return NSGAIISampler(population_size=search.generation, seed=seed)
-        case Sampler.TPE:
-            return TPESampler(seed=seed)
-        case Sampler.GP:
-            return GPSampler(seed=seed)
-        case Sampler.RANDOM | Sampler.EXHAUSTIVE:
-            return RandomSampler(seed=seed)
-        case _:
-            assert_never(search.strategy)

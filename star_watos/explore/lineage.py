@@ -1,0 +1,48 @@
+"""Generations of NSGA-II whose members anybody may have proposed."""
+
+from optuna import Study
+from optuna.samplers import NSGAIISampler
+from optuna.trial import FrozenTrial
+
+
+class Lineage:
+    """The parents of the next trials, and who is told since they were picked."""
+
+    def __init__(self, population: int) -> None:
+        """Begin without parents."""
+        self.population = population
+        self.parents: list[FrozenTrial] = []
+        self.members: list[FrozenTrial] = []
+
+    def sampler(self, study: Study, seed: int) -> NSGAIISampler:
+        """Return a sampler that breeds from the parents, picked anew if a generation is full."""
+        sampler = _Breeder(self, seed)
+        if len(self.members) >= self.population:
+            self.parents = sampler.select_parent(study, generation=1)
+            self.members = []
+        return sampler
+
+
+class _Breeder(NSGAIISampler):
+    """NSGA-II as Optuna has it, but for who is in a generation.
+
+    Optuna counts only what the sampler itself proposes, not the first points or neighbours of the
+    front, and looks for it among all trials each time it is asked.
+    """
+
+    def __init__(self, lineage: Lineage, seed: int) -> None:
+        """Breed from the parents of `lineage`."""
+        super().__init__(population_size=lineage.population, seed=seed)
+        self._lineage = lineage
+
+    def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:  # noqa: ARG002 (Optuna's)
+        """Return a number above 0: every trial is of the generation after the parents'."""
+        return 1
+
+    def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:  # noqa: ARG002
+        """Return who is told since the parents were picked."""
+        return self._lineage.members
+
+    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:  # noqa: ARG002
+        """Return the parents."""
+        return self._lineage.parents
