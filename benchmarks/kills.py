@@ -12,14 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-SWEEP = ["watos_llama3_70b", "--trials", "60", "--set", "search.sampler=nsga2"]
 RESULTS = ("pareto.csv", "trials.csv")
 
 
-def started(out: Path, jobs: int) -> "subprocess.Popen[bytes]":
+def started(out: Path, search: list[str]) -> "subprocess.Popen[bytes]":
     """Start an exploration that goes on from what is in `out`."""
     code = "from star_watos.cli.watos import main; main()"
-    options = [*SWEEP, "--jobs", str(jobs), "--resume", "--out", str(out)]
+    options = ["watos_llama3_70b", *search, "--resume", "--out", str(out)]
     return subprocess.Popen(  # noqa: S603 (our own command)
         [sys.executable, "-c", code, "explore", *options],
         stdout=subprocess.DEVNULL,
@@ -37,23 +36,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--jobs", type=int, default=1)
     asked = parser.parse_args(arguments)
+    search = ["--trials", str(asked.trials), "--jobs", str(asked.jobs)]
     chance = random.Random(asked.seed)  # noqa: S311 (repeatable, not secret)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        if started(Path(folder) / "whole", asked.jobs).wait():
+        if started(Path(folder) / "whole", search).wait():
             return 1
         whole_s = time.perf_counter() - begun
         expected = results(Path(folder) / "whole")
         print(f"uninterrupted: {whole_s:.1f} s")
-        return kill(Path(folder), asked.kills, asked.jobs, whole_s, expected, chance)
+        return kill(Path(folder), asked.kills, search, whole_s, expected, chance)
 
 
 def kill(
     folder: Path,
     kills: int,
-    jobs: int,
+    search: list[str],
     whole_s: float,
     expected: list[bytes],
     chance: random.Random,
@@ -64,7 +65,7 @@ def kill(
         runs += 1
         out, here = folder / f"run{runs}", 0
         while True:
-            process = started(out, jobs)
+            process = started(out, search)
             try:
                 process.wait(chance.uniform(0.0, whole_s) if killed < kills else None)
                 break
