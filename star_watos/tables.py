@@ -1,6 +1,6 @@
 """Measured tables: a CSV file on a full grid of axes, interpolated between its entries."""
 
-import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.errors import InputError
-from star_watos.spec import root
+from star_watos.errors import InputError, Mark, Problem
+from star_watos.spec import is_file, read_rows, root
 
 Floats = NDArray[np.float64]
+LEAST = 1e-15
+"""Of a number in a table, and one over the largest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,19 +70,40 @@ def table(file: str, axes: Sequence[str], values: Sequence[str]) -> Table:
     Raises `InputError` where the file is missing, lacks a column or a place of the grid.
     """
     shipped = root() / file
-    path = shipped if shipped.is_file() else Path(file)
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        ticks = [sorted({float(row[axis]) for row in rows}) for axis in axes]
-        found = {tuple(float(r[a]) for a in axes): [float(r[v]) for v in values] for r in rows}
-    except OSError as error:
-        raise InputError.of(file, f"cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        columns = ", ".join((*axes, *values))
-        raise InputError.of(file, f"not a table of {columns}: {error}") from None
+    path = shipped if is_file(shipped) else Path(file)
+    found = {row[: len(axes)]: row[len(axes) :] for row in _rows(path, (*axes, *values))}
+    ticks = [sorted(set(column)) for column in zip(*found, strict=True)]
     shape = tuple(map(len, ticks))
-    if len(found) != np.prod(shape):
-        raise InputError.of(file, f"has {len(found)} of the {np.prod(shape)} places of its grid")
+    if len(found) != math.prod(shape):
+        text = f"has {len(found):,} of the {math.prod(shape):,} places of its grid"
+        raise InputError.of(str(path), text)
     grid = np.array([found[key] for key in sorted(found)]).T.reshape(len(values), *shape)
     return Table(tuple(np.log(np.array(tick)) for tick in ticks), np.log(grid))
+
+
+def _rows(path: Path, names: Sequence[str]) -> list[tuple[float, ...]]:
+    """Return the numbers of the columns `names`, a row each."""
+    (line, head), *lines = read_rows(path) or [(1, [])]
+    missing = [
+        Problem(Mark(str(path), line, 1), n, "no such column") for n in names if n not in head
+    ]
+    if missing or not lines:
+        raise InputError(missing or [Problem(Mark(str(path)), "", "has no rows")])
+    return [
+        tuple(
+            _positive(dict(zip(head, row, strict=False)).get(n, ""), Mark(str(path), at, 1), n)
+            for n in names
+        )
+        for at, row in lines
+    ]
+
+
+def _positive(text: str, mark: Mark, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not LEAST <= value <= 1 / LEAST:
+        expected = f"expected a number from {LEAST:g} to {1 / LEAST:g}, got {text[:40]!r}"
+        raise InputError([Problem(mark, name, expected)])
+    return value

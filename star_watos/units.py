@@ -156,6 +156,8 @@ Mm2PerBytesPerS = Annotated[
 UsdPerByte = Annotated[float, _quantity_type(USD_PER_BYTE, "0 USD/GB", "1000000 USD/GB")]
 Real = Annotated[float, _quantity_type(_ONE, "-1e300", "1e300")]
 """A number without a unit."""
+Efficiency = Annotated[Real, Field(ge=1e-9, le=1)]
+"""The share of a peak that is reached, or of parts that work; far enough from 0 to divide by."""
 Count = Annotated[
     int,
     BeforeValidator(_whole, json_schema_input_type=int),

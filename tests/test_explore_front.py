@@ -166,7 +166,8 @@ class Sweep:
         ("", "r.csv:1:1  x: no such column"),
         ("x,y\n1,2\n3,\n", "r.csv:3:1  y: expected a number, got ''"),
         ("x,y\n1,nan\n", "r.csv:2:1  y: expected a number, got 'nan'"),
-        ("x,y\n1\n", "r.csv:2:1  y: expected a number, got None"),
+        ('x,y\n1,"2', "r.csv:2:1  not a table of comma-separated values: unexpected end of data"),
+        ("x,y\n1\n", "r.csv:2:1  y: expected a number, got ''"),
     ],
 )
 def test_a_reference_that_is_no_front_is_named(tmp_path, monkeypatch, text, says):
@@ -178,7 +179,7 @@ def test_a_reference_that_is_no_front_is_named(tmp_path, monkeypatch, text, says
 
 
 def test_a_reference_that_is_not_there_is_named():
-    with pytest.raises(InputError, match=r"expect\.hypervolume\.reference: .*No such file"):
+    with pytest.raises(InputError, match=r"expect\.hypervolume\.reference: .*no such file"):
         stored_front(Sweep("nowhere/pareto.csv"))
 
 

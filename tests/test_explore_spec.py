@@ -108,6 +108,14 @@ def test_a_malformed_axis_is_named(axis, says):
         assert says in axis_error(axis)
 
 
+def test_choices_are_few_enough_to_be_tried():
+    many = f"{{choices: {list(range(1500))}}}\n  die.cols: {{choices: {list(range(501))}}}"
+    (line,) = errors(GOOD.replace("{choices: [12, 14]}", many))
+    assert line == (
+        "s.yaml:2:1  space: at most 2,000 choices in all; a range may have more values; got 2,001"
+    )
+
+
 def test_all_mistakes_come_at_once_each_at_its_place():
     text = """\
 kind: toy

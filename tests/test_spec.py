@@ -1,6 +1,7 @@
 """From YAML to specs: the place and the cure of every mistake, and what files may not do."""
 
 import json
+import os
 import shutil
 
 import jsonschema
@@ -10,8 +11,8 @@ from star_watos.explore.serving import ServingExploration
 from star_watos.explore.star import CoreExploration
 from star_watos.explore.star_mesh import MeshExploration
 from star_watos.explore.watos import WaferExploration
-from star_watos.spec import InputError, load, locate, names, parse, read, root, validate
-from star_watos.star import Core, Sparsity
+from star_watos.spec import InputError, load, locate, names, parse, read, root, scalar, validate
+from star_watos.star import Between, Core, Sparsity
 from star_watos.star.spatial import Noc
 from star_watos.technology.arithmetic import Arithmetic
 from star_watos.technology.core import CoreTechnology
@@ -183,6 +184,7 @@ def test_a_wrong_file_does_not_fill_the_screen():
     ("text", "says"),
     [
         ("a: &x 1\nb: *x", "f.yaml:1:4  anchors and aliases are not allowed; write the value out"),
+        ("a: &x 1\n*x : 2", "f.yaml:2:1  anchors and aliases are not allowed"),
         ("a: 1\nb: {<<: *x}", "f.yaml:2:9  anchors and aliases are not allowed"),
         (
             "a: !!python/object:os.system x",
@@ -238,6 +240,11 @@ def test_a_key_given_twice_does_not_hide_other_mistakes():
 def test_files_that_are_not_read(tmp_path, content, says):
     path = written(tmp_path, "f.yaml", content)
     assert said(load, Sparsity, str(path), "configs/sparsity") == [f"{path}  {says}"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert said(read, tmp_path / "pipe") == [f"{tmp_path / 'pipe'}  is not a file"]
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -329,6 +336,17 @@ def test_a_reference_to_a_broken_file(core_folder):
     (core_folder / "own.yaml").write_bytes(b"\xff")
     (line,) = said(load, Core, str(core), "configs/cores")
     assert line == f"{core}:3:1  technology: {core_folder / 'own.yaml'}: not UTF-8 text (byte 0)"
+
+
+def test_a_list_of_more_names_than_any_list_holds_is_not_followed():
+    text = f"between: [{', '.join(f'no{i}' for i in range(20_000))}]\nat: 0"
+    lines = mistakes(text, Between)
+    assert sum("no such file" in line for line in lines) == 16
+    assert len(lines) < 130
+
+
+def test_the_digits_of_a_long_text_are_read_once():
+    assert scalar("1" * 400_000 + "x").endswith("1x")
 
 
 def test_a_file_that_names_itself_is_no_mapping(core_folder):

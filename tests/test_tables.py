@@ -32,9 +32,15 @@ def test_rows_may_come_in_any_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("m,n\n1,1\n", "not a table of m, n, seconds: 'seconds'"),
-        (WHOLE.replace("64", "fast"), "could not convert string to float: 'fast'"),
-        ("m,n,seconds\n1,1,1\n1\n", "not a table of m, n, seconds"),
+        ("m,n\n1,1\n", "none.csv:1:1  seconds: no such column"),
+        (
+            WHOLE.replace("64", "fast"),
+            "none.csv:5:1  seconds: expected a number from 1e-15 to 1e+15, got 'fast'",
+        ),
+        ("m,n,seconds\n1,1,1\n1\n", "none.csv:3:1  n: expected a number from 1e-15 to 1e+15"),
+        ("m,n,seconds\n1,1,0\n", "none.csv:2:1  seconds: expected a number from 1e-15 to 1e+15"),
+        ("m,n,seconds\n", "has no rows"),
+        ('m,n,"seconds', "none.csv:1:1  not a table of comma-separated values"),
         (WHOLE.replace("16,4,64\n", ""), "has 3 of the 4 places of its grid"),
     ],
 )

@@ -162,7 +162,7 @@ def test_every_mistake_is_said_at_once_with_its_line():
         f"config.json:3:3  hidden_size: {whole}, got '64'",
         f"config.json:4:3  intermediate_size: {whole}, got 0",
         f"config.json:5:3  num_attention_heads: {whole}, got True",
-        f"config.json:6:3  num_hidden_layers: {whole}, got 2.5",
+        "config.json:6:3  num_hidden_layers: expected a whole number from 1 to 4096, got 2.5",
         f"config.json:8:3  vocab_size: {whole}, got 10000000000",
         "config.json:9:3  tie_word_embeddings: expected true or false, got 'no'",
     ]

@@ -12,6 +12,7 @@ from star_watos.star import AttentionWork
 from star_watos.units import (
     BytesPerS,
     Count,
+    Efficiency,
     Hertz,
     Joules,
     JoulesPerByte,
@@ -43,13 +44,13 @@ class Gpu(Spec):
     """Rated power of the board."""
     dram_bytes_per_s: Annotated[Constant[BytesPerS], Field(alias="dram_bandwidth")]
     """Peak of its memory."""
-    dram_share: Constant[Annotated[Real, Field(gt=0, le=1)]]
+    dram_share: Constant[Efficiency]
     """Share of that peak that long streams reach."""
     flop_energy_j: Annotated[Constant[Joules], Field(alias="flop_energy")]
     """Dynamic energy of a FLOP of the matrix units, operands included."""
     dram_energy_j_per_byte: Annotated[Constant[JoulesPerByte], Field(alias="dram_energy")]
     """Dynamic energy of a byte from DRAM to the cores."""
-    unfused_forward_rate: Constant[Annotated[Real, Field(gt=0, le=1)]]
+    unfused_forward_rate: Constant[Efficiency]
     """FLOP/s of an unfused forward pass over those of forward and backward, where known."""
 
     @property

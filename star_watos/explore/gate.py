@@ -1,6 +1,5 @@
 """Whether a front is as good as a stored one."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from star_watos.explore.front import (
     worst,
 )
 from star_watos.explore.sweep import Exploration, HypervolumeGate
-from star_watos.spec import InputError, Mark, Problem, is_file, root
+from star_watos.spec import InputError, Mark, Problem, is_file, read_rows, root
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,7 @@ def stored_front(sweep: Exploration) -> Values | None:
     """Return the objectives [n, m] of the front that the sweep is held against, if it names one."""
     if sweep.expect is None:
         return None
-    path = _find(sweep.expect.hypervolume.reference)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError.of(str(path), f"not UTF-8 text (byte {error.start})") from None
-    except (OSError, ValueError) as error:
-        text = f"{path}: cannot be read: {getattr(error, 'strerror', error)}"
-        raise InputError.of("sweep", text, "expect.hypervolume.reference") from None
-    return _values(path, text, sweep.objectives)
+    return read_front(_find(sweep.expect.hypervolume.reference), sweep.objectives)
 
 
 def check(
@@ -83,18 +74,27 @@ def check(
 
 
 def _find(reference: str) -> Path:
-    own, shipped = Path(reference), root() / "sweeps" / reference
-    return shipped if is_file(shipped) and not is_file(own) else own
+    places = Path(reference), root() / "sweeps" / reference
+    found = next(filter(is_file, places), None)
+    if found is None:
+        raise InputError.of(
+            "sweep", f"{reference[:200]}: no such file", "expect.hypervolume.reference"
+        )
+    return found
 
 
-def _values(path: Path, text: str, senses: Mapping[str, Sense]) -> Values:
-    table = csv.DictReader(text.splitlines())
-    missing = [name for name in senses if name not in (table.fieldnames or ())]
-    problems = [Problem(Mark(str(path), 1, 1), name, "no such column") for name in missing]
+def read_front(path: Path, senses: Mapping[str, Sense]) -> Values:
+    """Return the objectives [n, m] in a `pareto.csv`. Raises `InputError`."""
+    (first, names), *lines = read_rows(path) or [(1, [])]
+    problems = [
+        Problem(Mark(str(path), first, 1), name, "no such column")
+        for name in senses
+        if name not in names
+    ]
     values: list[list[float]] = []
-    for row in table if not missing else ():
-        mark = Mark(str(path), table.line_num, 1)
-        values.append([_number(row[name], mark, name, problems) for name in senses])
+    for line, row in lines if not problems else ():
+        cells, mark = dict(zip(names, row, strict=False)), Mark(str(path), line, 1)
+        values.append([_number(cells.get(name, ""), mark, name, problems) for name in senses])
     if not values and not problems:
         problems.append(Problem(Mark(str(path)), "", "holds no designs"))
     if problems:
@@ -102,11 +102,11 @@ def _values(path: Path, text: str, senses: Mapping[str, Sense]) -> Values:
     return np.array(values)
 
 
-def _number(text: str | None, mark: Mark, name: str, problems: list[Problem]) -> float:
+def _number(text: str, mark: Mark, name: str, problems: list[Problem]) -> float:
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        problems.append(Problem(mark, name, f"expected a number, got {text!r}"))
+        problems.append(Problem(mark, name, f"expected a number, got {text[:40]!r}"))
     return value

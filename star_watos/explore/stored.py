@@ -1,6 +1,5 @@
 """A run read back from its folder: what was asked, and the designs of its front."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,16 @@ from star_watos.explore.kinds import Kind, types_of
 from star_watos.explore.problem import Parameters, Problem, Row
 from star_watos.explore.sweep import Exploration
 from star_watos.files import Scalar, cell
-from star_watos.spec import Document, InputError, Mark, scalar, validate
+from star_watos.spec import (
+    MAX_TABLE_BYTES,
+    Document,
+    InputError,
+    Mark,
+    read_rows,
+    read_text,
+    scalar,
+    validate,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +100,20 @@ class Stored:
 def manifest_of(path: Path) -> dict[str, Any]:
     """Return the content of a `run.json`. Raises `InputError`."""
     try:
-        manifest = json.loads(_text(path))
-    except ValueError as error:
+        manifest = json.loads(read_text(path, MAX_TABLE_BYTES))
+    except (ValueError, RecursionError) as error:
         raise InputError.of(str(path), f"not JSON: {error}") from None
     if not isinstance(manifest, dict):
         raise InputError.of(str(path), "expected the figures of a run")
     return manifest
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError.of(str(path), f"not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise InputError.of(str(path), f"cannot be read: {error.strerror}") from None
-
-
 def _rows(path: Path) -> Iterator[Row]:
-    table = csv.reader(_text(path).splitlines())
-    names = next(table, [])
-    for values in table:
+    (_, names), *lines = read_rows(path) or [(1, [])]
+    for line, values in lines:
         if len(values) != len(names):
             text = f"expected {len(names)} values, got {len(values)}"
-            raise InputError.of(f"{path}:{table.line_num}", text)
+            raise InputError.of(f"{path}:{line}", text)
         yield {name: _value(text) for name, text in zip(names, values, strict=True)}
 
 

@@ -29,6 +29,8 @@ _MAX_OBJECTIVES = 4
 USUAL_TRIALS = 400
 SMALL_SPACE = 1_000_000
 """Candidates from which on a space is not enumerated unasked."""
+MAX_CHOICES = 2_000
+"""Choices of all axes together: each is tried against the template before the search."""
 
 
 class Sampler(StrEnum):
@@ -213,6 +215,10 @@ class Exploration(Spec):
     def _some(cls, value: dict[str, Axis]) -> dict[str, Axis]:
         if not value:
             raise ValueError("expected at least one parameter to search")
+        choices = sum(len(axis.choices or ()) for axis in value.values())
+        if choices > MAX_CHOICES:
+            text = f"at most {MAX_CHOICES:,} choices in all; a range may have more values"
+            raise ValueError(f"{text}; got {choices:,}")
         return value
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from star_watos.errors import InputError, Mark, Problem
+from star_watos.spec.text import read_text
 
 MAX_BYTES = 2_000_000
 MAX_DEPTH = 40
@@ -21,7 +22,8 @@ TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 MAX_PROBLEMS = 100
 """Mistakes that are worth listing."""
 _INT = re.compile(r"[-+]?\d{1,300}", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+# A digit has one place in the pattern, so that no text takes longer than it is.
+_FLOAT = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _PAIR = re.compile(r"(?i)\\u(d[89ab][\da-f]{2})\\u(d[c-f][\da-f]{2})|\\.", re.ASCII)
 """In JSON, a character written as two surrogates; or any other escape, to step over it."""
 _WORDS = {"null": None, "~": None, "": None, "true": True, "false": False}
@@ -53,17 +55,8 @@ class Document:
 
 def read(path: Path) -> Document:
     """Return the document in the file `path`; every way it can be unreadable is an `InputError`."""
-    name = str(path)
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError.of(name, f"file of {size:,} bytes; at most {MAX_BYTES:,} are read")
-        text = path.read_text(encoding="utf-8")
-        return parse(_PAIR.sub(_joined, text) if path.suffix == ".json" else text, name)
-    except UnicodeDecodeError as error:
-        raise InputError.of(name, f"not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise InputError.of(name, f"cannot be read: {error.strerror}") from None
+    text = read_text(path, MAX_BYTES)
+    return parse(_PAIR.sub(_joined, text) if path.suffix == ".json" else text, str(path))
 
 
 def _joined(match: re.Match[str]) -> str:
@@ -179,7 +172,7 @@ class _Builder:
             case yaml.ScalarEvent():
                 self._scalar(event, mark)
             case yaml.AliasEvent():
-                self._add(None, mark)
+                self._alias(mark)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._stack.pop()
             case yaml.DocumentStartEvent():
@@ -201,6 +194,11 @@ class _Builder:
         if self._stack and self._expects_key():
             raise InputError([Problem(mark, "", "a key must be plain text")])
         self._stack.append(_Open(value, self._add(value, mark)))
+
+    def _alias(self, mark: Mark) -> None:
+        if self._stack and self._expects_key():
+            raise InputError(self.problems + self.repeats)
+        self._add(None, mark)
 
     def _expects_key(self) -> bool:
         top = self._stack[-1]

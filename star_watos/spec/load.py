@@ -26,6 +26,8 @@ from star_watos.spec.document import (
 from star_watos.spec.shipped import locate
 
 S = TypeVar("S", bound=Spec)
+MAX_NAMES = 16
+"""Names of files in a list that are read; no list of specs may be longer."""
 
 
 def load(spec: type[S], name: str, folder: str, overrides: Sequence[str] = ()) -> S:
@@ -119,7 +121,7 @@ def _references(value: Any, here: KeyPath) -> list[KeyPath]:  # noqa: ANN401 (pl
     """Return the places of names of files: the value itself, or items of a list."""
     if isinstance(value, str):
         return [here]
-    items = value if isinstance(value, list) else []
+    items = value[:MAX_NAMES] if isinstance(value, list) else []
     return [(*here, i) for i, item in enumerate(items) if isinstance(item, str)]
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from star_watos.spec import From, Spec
 from star_watos.technology.core import CoreTechnology
-from star_watos.units import Bytes, BytesPerS, Count, Hertz, Real
+from star_watos.units import Bytes, BytesPerS, Count, Efficiency, Hertz, Real
 
 
 class Dlzs(Spec):
@@ -92,7 +92,7 @@ class Dram(Spec):
 
     bandwidth_bytes_per_s: Annotated[BytesPerS, Field(alias="bandwidth", gt=0)]
     """Bytes per second at the pins, all channels."""
-    efficiency: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    efficiency: Efficiency = 1.0
     """Share of the bandwidth that long bursts sustain, refresh and turn-arounds taken off."""
     burst_bytes: Annotated[Bytes, Field(alias="burst", ge=1, le=4096)] = 1.0
     """Least that one access moves; what is shorter is rounded up."""

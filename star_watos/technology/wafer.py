@@ -7,6 +7,7 @@ from pydantic import Field
 from star_watos.spec import Constant, Spec
 from star_watos.units import (
     BytesPerSPerMm,
+    Efficiency,
     Joules,
     JoulesPerByte,
     Millimetres,
@@ -61,7 +62,7 @@ class WaferTechnology(Spec):
     """Killer defects per mm2."""
     cluster_parameter: Constant[Annotated[Real, Field(ge=0.01, le=100)]]
     """Shape of the negative binomial yield law; small is clustered."""
-    bond_yield: Constant[Annotated[Real, Field(gt=0, le=1)]] | None = None
+    bond_yield: Constant[Efficiency] | None = None
     """Share of the dies that still work after they are placed on the wafer."""
     wafer_price_usd: Constant[Annotated[Real, Field(ge=0, le=1e7)]]
     """Foundry price of a processed 300 mm wafer."""

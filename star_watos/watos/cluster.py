@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from star_watos.spec import Constant, From, Spec
-from star_watos.units import Bytes, BytesPerS, Count, FlopsPerS, Real, Seconds, Watts
+from star_watos.units import Bytes, BytesPerS, Count, Efficiency, FlopsPerS, Real, Seconds, Watts
 
 Rate = Constant[Annotated[BytesPerS, Field(gt=0)]]
 Span = Constant[Annotated[Seconds, Field(ge=0, le=1)]]
-Share = Constant[Annotated[Real, Field(gt=0, le=1)]]
+Share = Constant[Efficiency]
 
 
 class Tile(Spec):
@@ -44,7 +44,7 @@ class Flash(Spec):
 
     table: Constant[str]
     """CSV of head_dim, seq_len, forward_tflops and backward_tflops, the causal half counted."""
-    scale: Constant[Annotated[Real, Field(gt=0, le=100)]]
+    scale: Constant[Annotated[Real, Field(ge=1e-9, le=100)]]
     """What this device does over what the table's did."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from star_watos.workload.family import Contradiction, Family, Values
-from star_watos.workload.keys import Key, count, flag, mapping, only, probability
+from star_watos.workload.keys import Key, count, flag, layers, mapping, only, probability
 from star_watos.workload.model import Norm
 
 
@@ -47,7 +47,7 @@ _ENDS = {
     "tied_embeddings": Key("tie_word_embeddings", flag, default=True),
 }
 _GPT2 = {
-    "n_layers": Key("n_layer", count),
+    "n_layers": Key("n_layer", layers),
     "d_model": Key("n_embd", count),
     "n_heads": Key("n_head", count),
     "d_ff": Key("n_inner", count, None),
@@ -61,7 +61,7 @@ _POST_NORM = "norms after the blocks are not supported"
 _NO_WEIGHTS = "norms without weights are not supported"
 _FINAL_NORM = "a model without its last norm is not supported"
 _OPT = {
-    "n_layers": Key("num_hidden_layers", count),
+    "n_layers": Key("num_hidden_layers", layers),
     "d_model": Key("hidden_size", count),
     "n_heads": Key("num_attention_heads", count),
     "max_seq_len": Key("max_position_embeddings", count),
@@ -78,7 +78,7 @@ _OPT = {
     "layer_dropout": only("layerdrop", 0, "layers left out are not modelled"),
 }
 _BLOOM = {
-    "n_layers": Key("n_layer", count, also="num_hidden_layers"),
+    "n_layers": Key("n_layer", layers, also="num_hidden_layers"),
     "d_model": Key("hidden_size", count, also="n_embed"),
     "n_heads": Key("n_head", count, also="num_attention_heads"),
     "max_seq_len": Key("seq_length", count, 2048),  # BLOOM's own, arXiv 2211.05100
@@ -92,7 +92,7 @@ _BLOOM = {
     ),
 }
 _NEOX = {
-    "n_layers": Key("num_hidden_layers", count),
+    "n_layers": Key("num_hidden_layers", layers),
     "d_model": Key("hidden_size", count),
     "n_heads": Key("num_attention_heads", count),
     "d_ff": Key("intermediate_size", count),
@@ -109,7 +109,7 @@ _NEOX = {
 # of the scores. Published models drop nothing.
 _NO_DROPOUT = "dropout is not modelled in this family"
 _FALCON = {
-    "n_layers": Key("num_hidden_layers", count),
+    "n_layers": Key("num_hidden_layers", layers),
     "d_model": Key("hidden_size", count, also="n_embed"),
     "n_heads": Key("num_attention_heads", count),
     "n_kv_heads": Key("num_kv_heads", count, None),
@@ -128,7 +128,7 @@ _FALCON = {
 _SHARED_HEADS = "shared keys and values are not supported in this family"
 _QK_NORM = "norms of queries and keys are not supported in this family"
 _MPT = {
-    "n_layers": Key("n_layers", count),
+    "n_layers": Key("n_layers", layers),
     "d_model": Key("d_model", count),
     "n_heads": Key("n_heads", count),
     "expansion": Key("expansion_ratio", count, 4),

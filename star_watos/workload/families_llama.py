@@ -9,6 +9,7 @@ from star_watos.workload.keys import (
     count_or_zero,
     flag,
     layer_types,
+    layers,
     only,
     probability,
 )
@@ -28,7 +29,7 @@ def _one_type_a_layer(values: Values) -> Iterable[Contradiction]:
 
 
 _LLAMA = {
-    "n_layers": Key("num_hidden_layers", count),
+    "n_layers": Key("num_hidden_layers", layers),
     "d_model": Key("hidden_size", count),
     "n_heads": Key("num_attention_heads", count),
     "n_kv_heads": Key("num_key_value_heads", count, None),

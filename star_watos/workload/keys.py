@@ -7,6 +7,8 @@ from typing import Any
 REQUIRED = object()
 """The default of a key that has none."""
 _LARGEST = 10**9
+_MOST_LAYERS = 4096
+"""Layers are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,17 @@ def _at(data: Mapping[str, Any], name: str) -> list[Any]:
     return _at(within, inner) if isinstance(within, Mapping) else []
 
 
-def count(value: object, least: int = 1) -> int:
-    """Return a whole number from `least` up."""
+def count(value: object, least: int = 1, most: int = _LARGEST) -> int:
+    """Return a whole number from `least` to `most`."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else -1
-    if number % 1 or not least <= number <= _LARGEST:
-        raise ValueError(f"expected a whole number from {least} to {_LARGEST}")
+    if number % 1 or not least <= number <= most:
+        raise ValueError(f"expected a whole number from {least} to {most}")
     return int(number)
+
+
+def layers(value: object) -> int:
+    """Return a number of layers."""
+    return count(value, most=_MOST_LAYERS)
 
 
 def count_or_zero(value: object) -> int:

@@ -1,12 +1,11 @@
 """Tables of measured runs: a CSV file, shipped or a user's own, to checked rows."""
 
-import csv
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from star_watos.errors import InputError, Mark, Problem, nearest
-from star_watos.spec import Document, KeyPath, is_file, validate
+from star_watos.spec import Document, KeyPath, is_file, read_rows, validate
 from star_watos.spec.document import scalar
 from star_watos.validate.runs.row import Run
 from star_watos.watos import load_hardware
@@ -42,18 +41,14 @@ def read_table(name: str) -> list[Run]:
 
 
 def _rows(path: Path, shown: str) -> list[Run]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError.of(shown, f"not a table of comma-separated values: {error}") from None
-    header = [cell.strip() for cell in lines[0]] if lines else []
-    if not lines[1:]:
+    (_, names), *lines = read_rows(path) or [(1, [])]
+    header = [cell.strip() for cell in names]
+    if not lines:
         raise InputError.of(shown, "expected a line of column names and a line a run")
     runs, problems = [], _header_problems(header, shown)
     if problems:
         raise InputError(problems)
-    for number, cells in enumerate(lines[1:], start=2):
+    for number, cells in lines:
         if any(cell.strip() for cell in cells):
             try:
                 runs.append(_run(header, cells, shown, number))

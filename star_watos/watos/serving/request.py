@@ -6,10 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from star_watos.spec import Spec
-from star_watos.units import Real, Tokens
+from star_watos.units import Efficiency, Tokens
 from star_watos.workload import Model, load_model
-
-Share = Annotated[Real, Field(gt=0, le=1)]
 
 
 class Serving(Spec):
@@ -21,9 +19,9 @@ class Serving(Spec):
     """Tokens of a prompt."""
     output_len: Annotated[Tokens, Field(ge=1, le=2**24)] = 256
     """Tokens of an answer."""
-    keep_ratio: Share = 1.0
+    keep_ratio: Efficiency = 1.0
     """Share of the scores that attention computes: less than 1 on cores that predict, as STAR's."""
-    load_ratio: Share = 1.0
+    load_ratio: Efficiency = 1.0
     """Share of cached keys and values that decode reads."""
 
     def load(self, beside: Path | None = None) -> Model:
