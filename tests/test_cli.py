@@ -244,6 +244,7 @@ def test_watos_simulate_prints_one_json_document(run):
 @pytest.mark.parametrize(("app", "sweep"), [(star, "ci_star"), (watos, "ci_watos")])
 def test_explore_prints_one_json_document_and_writes_the_files(run, app, sweep):
     options = ["--trials", 8, "--jobs", 1, "--out", "o", "--set", "search.sampler=random"]
+    options += ["--set", "expect=~"]
     code, out, err = run(app, "explore", sweep, *options, "--json")
     assert (code, err) == (0, "")
     document = strict(out)

@@ -103,7 +103,7 @@ def test_three_hundred_trials_reach_99_percent(exhaustive, tmp_path, sampler, ob
         )
         assert result.manifest["outer_trials"] == 300
         assert result.exit_code == 0
-        ratios.append(result.gate.ratio)
+        ratios.append(result.gates[0].found)
     assert np.mean(ratios) >= 0.99
 
 

@@ -19,7 +19,7 @@ PNG = b"\x89PNG"
 def test_the_front_is_drawn_for_any_number_of_objectives(tmp_path, objectives, suffix, magic):
     picture = tmp_path / f"front.{suffix}"
     options = ["--out", str(tmp_path / "run"), "--plot", str(picture), "--jobs", "1"]
-    options += ["--set", f"objectives={objectives}"]
+    options += ["--set", f"objectives={objectives}", "--set", "expect=~"]
     result = CliRunner().invoke(app, ["explore", "ci_star", *options])
     assert result.exit_code == 0, result.output
     assert picture.read_bytes().startswith(magic)

@@ -31,6 +31,10 @@ Jobs = Annotated[
     int,
     typer.Option(min=0, max=1024, help="Worker processes; 0 is one a core.", show_default="all"),
 ]
+Junit = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.xml", help="The run and what it expects as JUnit test cases."),
+]
 Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
 
 
@@ -51,6 +55,7 @@ class Options:
     force: bool
     resume: bool
     plot: Path | None
+    junit: Path | None
     overrides: list[str] | None
     as_json: bool
 
@@ -69,18 +74,55 @@ def add_explore(app: typer.Typer, tool: str) -> None:
         force: Force = False,
         resume: Resume = False,
         plot: Plot = None,
+        junit: Junit = None,
         overrides: common.Overrides = None,
         as_json: common.Json = False,
     ) -> None:
         """Search hardware and how to use it together; the Pareto front goes to OUT/pareto.csv."""
         options = Options(
-            sweep, out, trials, seed, jobs, time_limit, force, resume, plot, overrides, as_json
+            sweep,
+            out,
+            trials,
+            seed,
+            jobs,
+            time_limit,
+            force,
+            resume,
+            plot,
+            junit,
+            overrides,
+            as_json,
         )
-        _explore(tool, options)
+        _check_junit(junit)
+        try:
+            result, problem = _explore(tool, options)
+        except InputError as error:
+            _write_junit(options, error)
+            raise
+        _write_junit(options, result)
+        _report(result, _refined(problem, result), options)
 
 
-def _explore(tool: str, options: Options) -> None:
-    """Load the sweep, search, report, and stop with the exit code of the result."""
+def _check_junit(path: Path | None) -> None:
+    """Say before the work, not after it, that `--junit` cannot be written."""
+    if path is not None and path.is_dir():
+        raise InputError.of(f"--junit {path}", "is a folder, not a file")
+
+
+def _write_junit(options: Options, ended: "Result | InputError") -> None:
+    """Write how a run ended, where that is asked for."""
+    from star_watos.files import write_whole
+    from star_watos.report.junit import case_of, cases_of, junit_xml
+
+    if options.junit is None:
+        return
+    cases = [case_of(ended)] if isinstance(ended, InputError) else cases_of(ended)
+    options.junit.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(options.junit, junit_xml(Path(options.sweep).stem, cases))
+
+
+def _explore(tool: str, options: Options) -> "tuple[Result, Any]":
+    """Load the sweep and search; return what was found, and what was searched."""
     from star_watos.explore import How, Source
     from star_watos.explore import explore as run
     from star_watos.explore.candidates import baseline, load_sweep
@@ -101,14 +143,14 @@ def _explore(tool: str, options: Options) -> None:
     )
     for text in result.notes:
         common.note(text)
-    refined = _refined(problem, result, getattr(sweep, "refine", 0))
-    _report(result, refined, options)
+    return result, problem
 
 
-def _refined(problem: Any, result: "Result", most: int) -> "list[Row]":  # noqa: ANN401 (any problem)
+def _refined(problem: Any, result: "Result") -> "list[Row]":  # noqa: ANN401 (any problem)
     """Return the best of the front refined, where the sweep asks for it and none is missing."""
     from star_watos.explore.refine import refine
 
+    most = getattr(problem.sweep, "refine", 0)
     if not most or result.exit_code not in {common.DONE, common.NOT_MET}:
         return []
     with common.interruptible("the front is on disk"):
@@ -116,6 +158,7 @@ def _refined(problem: Any, result: "Result", most: int) -> "list[Row]":  # noqa:
 
 
 def _report(result: "Result", refined: "list[Row]", options: Options) -> None:
+    """Print what was found, and stop with the exit code of the result."""
     from star_watos.report.exploration import (
         exploration_document,
         print_exploration,

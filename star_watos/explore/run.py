@@ -9,7 +9,7 @@ from star_watos.cost import Overflow
 from star_watos.errors import InputError
 from star_watos.explore import files
 from star_watos.explore.front import Sense, Values
-from star_watos.explore.gate import Gate, check, stored_front
+from star_watos.explore.gate import Gate, gates, stored_front
 from star_watos.explore.manifest import Source, origin
 from star_watos.explore.problem import Problem, Row
 from star_watos.explore.progress import Part, Stopwatch, Tally, live_view
@@ -37,8 +37,8 @@ class Result:
     stop: Stop
     template: Template | None
     """The template's own point; None if it was not told, or does not meet the limits."""
-    gate: Gate | None
-    """The sweep's expectation, if it has one and something was found."""
+    gates: tuple[Gate, ...]
+    """The sweep's expectations, if it has any and something was found."""
     nearest: Overflow | None
     """Where nothing fits, the smallest excess of all."""
     why: str
@@ -53,7 +53,7 @@ class Result:
             return 130
         if not self.rows:
             return 4
-        return 3 if self.gate is not None and not self.gate.passed else 0
+        return 0 if all(gate.passed for gate in self.gates) else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +130,11 @@ def _finish(
     stored: Values | None,
     said: dict[str, Any],
 ) -> Result:
-    expect, found = session.sweep.expect, session.books.archive.values
-    gate = None
-    if expect is not None and stored is not None and rows:
-        gate = check(expect.hypervolume, stored, found, session.sweep.objectives)
-    summary = session.summary()
+    expect, objectives = session.sweep.expect, session.sweep.objectives
+    passed = gates(expect, stored, rows, objectives) if expect is not None and rows else ()
+    summary = session.summary() | {"expect": [gate.document() for gate in passed]}
     wall_s = session.watch.wall_s
-    against = {"template": own.document(session.sweep.objectives) if own else None}
+    against = {"template": own.document(objectives) if own else None}
     spent = {"wall_s": wall_s, "time_s": session.watch.split(wall_s)}
     manifest = {**said, **summary, **against, **spent}
     session.folder.replace(files.RUN, files.run_json(manifest))
@@ -144,13 +142,13 @@ def _finish(
     miss = nearest.record if nearest else None
     return Result(
         out=session.folder.path,
-        objectives=session.sweep.objectives,
+        objectives=objectives,
         rows=rows,
         manifest=manifest,
         tally=session.tally(),
         stop=session.stop or Stop.DONE,
         template=own,
-        gate=gate,
+        gates=passed,
         nearest=miss.nearest if miss else None,
         why=miss.why if miss else "",
     )

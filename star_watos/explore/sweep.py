@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import (
     Field,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
     model_validator,
@@ -169,8 +170,19 @@ class HypervolumeGate(Spec):
 class Expect(Spec):
     """What a run must reach; the command line exits with 3 if it does not."""
 
-    hypervolume: HypervolumeGate
-    """The size of the front."""
+    hypervolume: HypervolumeGate | None = None
+    """What the front covers."""
+    best: dict[str, Limit] = Field(default_factory=dict)
+    """Metric -> limits of its best value on the front. Of an objective it is clear which is best;
+    of another metric the largest is held against `min`, the smallest against `max`."""
+    front_size: Limit | None = None
+    """Limits of the number of designs that no other one beats."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_dump(exclude_defaults=True):
+            raise ValueError("expected one or more of hypervolume, best and front_size")
+        return self
 
 
 class Exploration(Spec):
@@ -193,8 +205,7 @@ class Exploration(Spec):
     @field_validator("objectives", "constraints", mode="wrap")
     @classmethod
     def _known(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 (pydantic)
-        unknown = [n for n in value if n not in cls.metrics] if isinstance(value, Mapping) else []
-        problems = [_problem(name, value[name], _offer(name, cls.metrics)) for name in unknown]
+        problems = cls._unknown(value)
         try:
             result = check(value)
         except ValidationError as error:
@@ -202,6 +213,31 @@ class Exploration(Spec):
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
         return result
+
+    @classmethod
+    def _unknown(cls, value: object, *within: str) -> list[InitErrorDetails]:
+        """Return a problem for each key that is no metric; the keys stand in the field `within`."""
+        names = value if isinstance(value, Mapping) else {}
+        return [
+            _problem((*within, name), names[name], _offer(name, cls.metrics))
+            for name in names
+            if name not in cls.metrics
+        ]
+
+    @field_validator("expect")
+    @classmethod
+    def _best_of_known(cls, value: Expect | None, info: ValidationInfo) -> Expect | None:
+        best = value.best if value else {}
+        problems = cls._unknown(best, "best")
+        problems += [
+            _problem(("best", name), limit, "expected max or min: it is no objective")
+            for name, limit in best.items()
+            if name in cls.metrics - info.data.get("objectives", {}).keys()
+            if None not in (limit.max, limit.min)
+        ]
+        if problems:
+            raise ValidationError.from_exception_data(cls.__name__, problems)
+        return value
 
     @field_validator("objectives")
     @classmethod
@@ -222,9 +258,9 @@ class Exploration(Spec):
         return value
 
 
-def _problem(name: str, found: object, text: str) -> InitErrorDetails:
+def _problem(path: tuple[str, ...], found: object, text: str) -> InitErrorDetails:
     error = {"error": ValueError(text)}
-    return InitErrorDetails(type="value_error", loc=(name,), input=found, ctx=error)
+    return InitErrorDetails(type="value_error", loc=path, input=found, ctx=error)
 
 
 def _again(detail: Any) -> InitErrorDetails:  # noqa: ANN401 (pydantic's error as it reports it)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from star_watos.explore import Result
+    from star_watos.explore import Gate, Result
     from star_watos.explore.problem import Row
     from star_watos.explore.template import Template
 
@@ -52,16 +52,34 @@ def _gains(refined: "list[Row]") -> str:
     )
 
 
+def ending(result: "Result") -> str:
+    """Return why the run itself does not end with 0; nothing where it does, or misses a gate."""
+    if result.exit_code == 4:
+        return f"nothing fits; nearest miss: {result.nearest or result.why or 'none yet'}"
+    if result.exit_code == 130:
+        return "interrupted; what was found is on disk, and --resume goes on from it"
+    return ""
+
+
 def print_shortfall(result: "Result") -> None:
     """Say on stderr why the run does not end with 0, if so."""
-    if result.exit_code == 4:
-        typer.echo(
-            f"nothing fits; nearest miss: {result.nearest or result.why or 'none yet'}", err=True
-        )
-    if result.gate is not None and not result.gate.passed:
-        typer.echo(f"expectation not met: {result.gate}", err=True)
-    if result.exit_code == 130:
-        typer.echo("interrupted; what was found is on disk, and --resume goes on from it", err=True)
+    if ending(result):
+        typer.echo(ending(result), err=True)
+    missed = [gate for gate in result.gates if not gate.passed]
+    if missed:
+        typer.echo("not as expected:", err=True)
+        Console(stderr=True).print(_shortfall(missed))
+
+
+def _shortfall(missed: "Iterable[Gate]") -> Table:
+    """Return what was expected and what was found, a line each."""
+    table = Table("", box=None, header_style="bold", pad_edge=False)
+    for column in ("expected", "found", "missed by"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for gate in missed:
+        by = f"{100 * gate.missed_by:.4g} %"
+        table.add_row(escape(gate.name), gate.expected, f"{gate.found:,.6g}", by)
+    return table
 
 
 def _best(result: "Result") -> Table:
