@@ -102,6 +102,8 @@ def gates(
 
 def hypervolumes(first: Values, other: Values, senses: Mapping[str, Sense]) -> tuple[float, float]:
     """Return the hypervolume of two fronts from one reference, beyond the worst of both."""
+    if not len(first) + len(other):
+        return 0.0, 0.0
     signs = signs_of(senses.values())
     # Of a file with other objectives, only what is a front here.
     first, other = (points[non_dominated(points, signs)] for points in (first, other))

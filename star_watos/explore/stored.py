@@ -100,12 +100,16 @@ class Stored:
 def manifest_of(path: Path) -> dict[str, Any]:
     """Return the content of a `run.json`. Raises `InputError`."""
     try:
-        manifest = json.loads(read_text(path, MAX_TABLE_BYTES))
+        manifest = json.loads(read_text(path, MAX_TABLE_BYTES), parse_constant=_refused)
     except (ValueError, RecursionError) as error:
         raise InputError.of(str(path), f"not JSON: {error}") from None
     if not isinstance(manifest, dict):
         raise InputError.of(str(path), "expected the figures of a run")
     return manifest
+
+
+def _refused(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _rows(path: Path) -> Iterator[Row]:
