@@ -1,6 +1,5 @@
 """What got better or worse from one run to another, and what was asked differently."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from star_watos.explore.front import Sense, signs_of
 from star_watos.explore.gate import hypervolumes
+from star_watos.explore.manifest import differences
 from star_watos.explore.problem import Row
 from star_watos.explore.several import OF_METRICS, RUN_COLUMN, Run
 
@@ -142,25 +142,10 @@ def _design(row: Row, run: Run) -> frozenset[tuple[str, object]]:
 
 
 def _config(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
-    one, other = (_flat(run.stored.manifest["config"]) | _origin(run) for run in (a, b))
-    keys = dict.fromkeys([*one, *other])
-    pairs = {key: (one.get(key), other.get(key)) for key in keys}
-    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+    one, other = (run.stored.manifest["config"] | _origin(run) for run in (a, b))
+    return {key: (ours, theirs) for key, ours, theirs in differences(one, other)}
 
 
 def _origin(run: Run) -> dict[str, Any]:
     said = {key: run.stored.manifest.get(key) for key in _ORIGIN}
     return {key: value for key, value in said.items() if isinstance(value, str)}
-
-
-def _flat(config: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Return the values of a configuration by key path.
-
-    >>> _flat({"hardware": {"name": "w", "grid": {"rows": 7}}, "kind": "k"})
-    {'hardware.name': 'w', 'hardware.grid.rows': 7, 'kind': 'k'}
-    """
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        inner = _flat(value, f"{path}{key}.") if isinstance(value, Mapping) and value else None
-        found |= inner if inner is not None else {f"{path}{key}": value}
-    return found

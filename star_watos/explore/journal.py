@@ -13,7 +13,7 @@ from typing import Any
 import star_watos
 from star_watos.cost import Overflow, number
 from star_watos.explore import files
-from star_watos.explore.manifest import differences
+from star_watos.explore.manifest import brief, differences
 from star_watos.explore.problem import Row
 from star_watos.explore.record import Record, State
 from star_watos.explore.space import Point
@@ -96,7 +96,10 @@ class Journal:
             other = f"{head.get('schema')} of version {head.get('version')}"
             text = f"expected {SCHEMA} of version {star_watos.__version__}, got {other}"
             raise InputError.of(said, text)
-        differing = list(differences(head.get("config"), self._head["config"]))
+        differing = [
+            f"{key}: {brief(then)} then, {brief(now)} now"
+            for key, then, now in differences(head.get("config"), self._head["config"])
+        ]
         if differing:
             text = f"--resume needs the same search; other than in this run: {'; '.join(differing)}"
             raise InputError.of(said, text)

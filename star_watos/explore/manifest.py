@@ -50,20 +50,21 @@ def config_hash(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def differences(then: Any, now: Any, key: str = "") -> Iterator[str]:  # noqa: ANN401 (plain data)
-    """Yield where two configurations differ: key path, value then, value now.
+def differences(then: Any, now: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 (plain data)
+    """Yield the key paths at which two configurations differ, with what both say there.
 
     >>> list(differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2}))
-    ['a.b: 1 then, 3 now']
+    [('a.b', 1, 3)]
     """
     if isinstance(then, dict) and isinstance(now, dict):
         for name in dict.fromkeys([*then, *now]):
             yield from differences(then.get(name), now.get(name), f"{key}.{name}" if key else name)
     elif then != now:
-        yield f"{key}: {_short(then)} then, {_short(now)} now"
+        yield key, then, now
 
 
-def _short(value: object) -> str:
+def brief(value: object) -> str:
+    """Return the text of a value of a configuration, cut to 60 characters."""
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from star_watos.explore.manifest import brief
+
 if TYPE_CHECKING:
     from star_watos.explore.diff import Best, Difference
 
@@ -67,6 +69,6 @@ def _designs(found: "Difference") -> list[str]:
 
 def _config(found: "Difference") -> Table:
     table = Table("asked differently", "a", "b", box=None, header_style="bold", pad_edge=False)
-    for key, (a, b) in found.config.items():
-        table.add_row(*(escape(str(text)) for text in (key, a, b)))
+    for key, pair in found.config.items():
+        table.add_row(escape(key), *(escape(brief(value)) for value in pair))
     return table

@@ -16,7 +16,7 @@ CASES = 3
 CODES = {0, 2, 3, 4}
 EXPLORE = ("--trials", 3, "--jobs", 1, "--time-limit", "1s", "--json", "--out", "out")
 BRIEF = ("--seq-len", "2k", "--json")
-RUN = {"pareto.csv", "trials.csv", "run.json", "refined.csv"}
+ALWAYS = {"pareto.csv", "trials.csv", "run.json", "journal.jsonl"}
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ def ways_of(use):
 def assert_whole(folder):
     """The files of a run are there, and each can be read to its end."""
     names = {path.name for path in folder.iterdir()}
-    assert {"pareto.csv", "trials.csv", "run.json"} <= names <= RUN
+    assert ALWAYS <= names <= ALWAYS | {"refined.csv"}
     json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    for name in names - {"run.json"}:
+    for line in (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines():
+        json.loads(line)
+    for name in names - {"run.json", "journal.jsonl"}:
         with (folder / name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
         assert {len(row) for row in rows} == {len(rows[0])}
