@@ -120,10 +120,10 @@ def _whole(value: object) -> int:
     >>> _whole(3), _whole(4.0)
     (3, 4)
     """
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        whole = math.floor(value)
-        if whole == value:
-            return whole
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     raise ValueError(f"expected a whole number, got {_short(value)}")
 
 
