@@ -115,7 +115,7 @@ def test_a_refusal_is_short():
         (units.Count, 2.5, "expected a whole number, got 2.5"),
         (units.Count, "3", "expected a whole number, got '3'"),
         (units.Count, True, "expected a whole number, got True"),
-        (units.Count, 10**400, "less than or equal to 1000000000"),
+        (units.Count, 10**400, "Input should be less than or equal to 1000000000"),
         (units.Count, math.nan, "expected a whole number, got nan"),
         (units.Count, 10.0**300, "Input should be less than or equal to 1000000000"),
         (units.Count, 0, "Input should be greater than or equal to 1"),
