@@ -150,6 +150,17 @@ def test_a_journal_damaged_in_its_middle_is_refused(tmp_path, text):
         ex.explore(sweep(search=nsga2(60)), Toy(), tmp_path / "run", RESUME)
 
 
+def test_a_figure_that_was_changed_in_a_journal_is_refused(tmp_path):
+    ex.explore(sweep(search=nsga2(60)), Toy(), tmp_path / "run")
+    path = tmp_path / "run" / "journal.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    changed = lines[2].replace("0", "1", 1)
+    assert json.loads(changed) != json.loads(lines[2])
+    path.write_text("".join([*lines[:2], changed, *lines[3:]]))
+    with pytest.raises(InputError, match="jsonl:3  damaged; --force begins anew"):
+        ex.explore(sweep(search=nsga2(60)), Toy(), tmp_path / "run", RESUME)
+
+
 def test_a_journal_of_another_version_is_refused(tmp_path):
     out = left_behind(tmp_path / "run", [b'{"schema": "exploration-journal/1", "version": "0"}\n'])
     with pytest.raises(InputError, match=r"expected exploration-journal/1 of version .*, got .* 0"):

@@ -1,14 +1,17 @@
 """What a search has done, on disk batch by batch: `journal.jsonl`, from which it can go on.
 
 The first line says what is searched; every other one is a batch, written whole before the next one
-begins. One that Ctrl-C or a time limit cut short is there as far as it got, and again when it is
-finished. Figures are written so that they read back the same.
+begins. It has a checksum: what was changed since is refused. A batch that Ctrl-C or a time limit
+cut short is there as far as it got, and again when it is finished. Figures are written so that they
+read back the same.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from zlib import crc32
 
 import star_watos
 from star_watos.cost import Overflow, number
@@ -21,6 +24,7 @@ from star_watos.files import Folder
 from star_watos.spec import InputError
 
 SCHEMA = "exploration-journal/1"
+_SIGNED = re.compile(rb'\{"crc32":(\d{1,10}),(.*)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Journal:
 
     def add(self, batch: Batch) -> None:
         """Write a batch; it is on disk when this returns."""
-        self._folder.append(files.JOURNAL, _line(_plain(batch)), sync=True)
+        self._folder.append(files.JOURNAL, _signed(_line(_plain(batch))), sync=True)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches of an earlier process; none if there was none.
@@ -69,7 +73,7 @@ class Journal:
             return
         self._check(self._read(1, lines[0]))
         for place, line in enumerate(lines[1:], start=2):
-            yield _batch(self._read(place, line))
+            yield _batch(self._read(place, self._checked(place, line)))
 
     def _lines(self) -> list[bytes]:
         data = self._folder.read(files.JOURNAL)
@@ -79,14 +83,23 @@ class Journal:
             self._folder.cut(files.JOURNAL, len(data) - len(last))
         return lines
 
+    def _checked(self, place: int, line: bytes) -> bytes:
+        """Return a line without its checksum, once it is the one that was written."""
+        match = _SIGNED.fullmatch(line)
+        if match is None or int(match[1]) != crc32(match[2]):
+            raise self._damaged(place)
+        return b"{" + match[2]
+
+    def _damaged(self, place: int) -> InputError:
+        return InputError.of(f"{self._path}:{place}", "damaged; --force begins anew")
+
     def _read(self, place: int, line: bytes) -> dict[str, Any]:
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            text = "damaged; --force begins anew"
-            raise InputError.of(f"{self._path}:{place}", text)
+            raise self._damaged(place)
         return found
 
     def _check(self, head: dict[str, Any]) -> None:
@@ -107,6 +120,16 @@ class Journal:
 
 def _line(content: Mapping[str, Any]) -> str:
     return json.dumps(content, separators=(",", ":"), default=_number) + "\n"
+
+
+def _signed(line: str) -> str:
+    r"""Return a line with the checksum of what follows it, still one of JSON.
+
+    >>> _signed('{"points":[]}\\n')
+    '{"crc32":502157892,"points":[]}\\n'
+    """
+    rest = line[1:]
+    return f'{{"crc32":{crc32(rest.rstrip().encode())},{rest}'
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 (what JSON does not know)
