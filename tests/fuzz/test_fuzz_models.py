@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from damage import chance
+from junk import chance
 from limits import accepted
 
 from star_watos.cost import Overflow
