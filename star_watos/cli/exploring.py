@@ -11,7 +11,7 @@ from star_watos.cli import common
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.explore import Result
+    from star_watos.explore import How, Result
     from star_watos.explore.problem import Row
 
 Out = Annotated[
@@ -28,8 +28,15 @@ Trials = Annotated[
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")]
 TimeLimit = Annotated[str | None, typer.Option(metavar="5m", help="Stop after 90s, 5m or 2h.")]
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(min=0, max=1024, help="Worker processes; 0 is one a core.", show_default="all"),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask workers instead: local:4, tcp://HOST:PORT or a scheduler file.",
+    ),
 ]
 Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
 
@@ -46,7 +53,8 @@ class Options:
     out: Path | None
     trials: int | None
     seed: int | None
-    jobs: int
+    jobs: int | None
+    scheduler: str | None
     time_limit: str | None
     force: bool
     resume: bool
@@ -64,7 +72,8 @@ def add_explore(app: typer.Typer, tool: str) -> None:
         out: Out = None,
         trials: Trials = None,
         seed: Seed = None,
-        jobs: Jobs = 0,
+        jobs: Jobs = None,
+        scheduler: Scheduler = None,
         time_limit: TimeLimit = None,
         force: Force = False,
         resume: Resume = False,
@@ -74,19 +83,30 @@ def add_explore(app: typer.Typer, tool: str) -> None:
     ) -> None:
         """Search hardware and how to use it together; the Pareto front goes to OUT/pareto.csv."""
         options = Options(
-            sweep, out, trials, seed, jobs, time_limit, force, resume, plot, overrides, as_json
+            sweep,
+            out,
+            trials,
+            seed,
+            jobs,
+            scheduler,
+            time_limit,
+            force,
+            resume,
+            plot,
+            overrides,
+            as_json,
         )
         _explore(tool, options)
 
 
 def _explore(tool: str, options: Options) -> None:
     """Load the sweep, search, report, and stop with the exit code of the result."""
-    from star_watos.explore import How, Source
+    from star_watos.explore import Source
     from star_watos.explore import explore as run
     from star_watos.explore.candidates import baseline, load_sweep
     from star_watos.explore.kinds import kind_of, types_of
 
-    limit_s = seconds(options.time_limit)
+    how = _how(options)
     common.check_picture(options.plot)
     sweep_type, problem_type = types_of(kind_of(options.sweep, tool))
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
@@ -95,7 +115,7 @@ def _explore(tool: str, options: Options) -> None:
         sweep,
         problem,
         options.out or Path("out") / Path(options.sweep).stem,
-        How(n_jobs(options.jobs), options.force, limit_s, options.resume),
+        how,
         baseline=baseline(sweep),
         source=Source(sweep.model_dump(mode="json"), folder),
     )
@@ -103,6 +123,18 @@ def _explore(tool: str, options: Options) -> None:
         common.note(text)
     refined = _refined(problem, result, getattr(sweep, "refine", 0))
     _report(result, refined, options)
+
+
+def _how(options: Options) -> "How":
+    from star_watos.explore import How
+    from star_watos.explore.workers.address import OPTION, Address
+
+    limit_s, address = seconds(options.time_limit), options.scheduler
+    if address is None:
+        return How(n_jobs(options.jobs), options.force, limit_s, options.resume)
+    if options.jobs is not None:
+        raise InputError.of("--jobs", f"is of this machine; {OPTION} has workers of its own")
+    return How(1, options.force, limit_s, options.resume, Address.of(address))
 
 
 def _refined(problem: Any, result: "Result", most: int) -> "list[Row]":  # noqa: ANN401 (any problem)
@@ -161,8 +193,8 @@ def seconds(text: str | None) -> float | None:
     return value
 
 
-def n_jobs(jobs: int) -> int:
-    """Return the number of worker processes, all of this machine's cores for 0."""
+def n_jobs(jobs: int | None) -> int:
+    """Return the number of worker processes; one a core of this machine if 0 or not told."""
     if jobs:
         return jobs
     if hasattr(os, "sched_getaffinity"):
