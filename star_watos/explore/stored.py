@@ -69,7 +69,7 @@ class Stored:
         """
         front = path if path.suffix == ".csv" else path / files.PARETO
         folder = front.parent
-        return cls(folder, manifest_of(folder / files.RUN), list(_rows(front)))
+        return cls(folder, manifest_of(folder / files.RUN), list(rows_of(front)))
 
     @property
     def asked(self) -> Asked:
@@ -109,7 +109,8 @@ def _text(path: Path) -> str:
         raise InputError.of(str(path), f"cannot be read: {error.strerror}") from None
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the lines of a file of a run; texts become the numbers that they were."""
     table = csv.reader(_text(path).splitlines())
     names = next(table, [])
     for values in table:
