@@ -204,3 +204,79 @@ def fetched(url, process):
 def test_every_value_of_an_axis_is_in_its_distribution(axis):
     held = distribution(axis)
     assert all(held._contains(held.to_internal_repr(value)) for value in axis.values())
+
+
+FEW = ("--trials", 12, "--set", "search.sampler=nsga2", "--jobs", 1)
+
+
+def shared(url):
+    """Trials and objectives of the one study of `ci_watos` that searches share."""
+    store = optuna.storages.RDBStorage(url)
+    (name,) = (n for n in optuna.get_all_study_names(store) if n.startswith("ci_watos-"))
+    study = optuna.load_study(study_name=name, storage=store)
+    trials, names = study.trials, study.metric_names
+    store.remove_session()
+    store.engine.dispose()
+    return trials, names
+
+
+def test_searches_started_by_hand_share_a_study(tmp_path, database):
+    """Two at once; their seeds differ, their sweep does not."""
+    command = [BIN / "watos", "explore", "ci_watos", "--storage", database]
+    running = [
+        subprocess.Popen([*map(str, [*command, *FEW, "--seed", seed, "--out", tmp_path / seed])])
+        for seed in "01"
+    ]
+    assert [process.wait(120) for process in running] == [0, 0]
+    trials, names = shared(database.replace("postgresql:", "postgresql+psycopg:"))
+    assert names == ["tokens_per_s", "energy_per_token_j", "wafer_cost_usd"]
+    asked = [read(tmp_path / seed / "trials.csv") for seed in "01"]
+    assert [len(rows) for rows in asked] == [12, 12]
+    ours = sorted(tuple(str(v) for v in trial.params.values()) for trial in trials)
+    axes = list(trials[0].params)
+    assert ours == sorted(tuple(row[axis] for axis in axes) for rows in asked for row in rows)
+    assert {trial.state.name for trial in trials} == {"COMPLETE"}
+    values = sorted(float(row["tokens_per_s"]) for rows in asked for row in rows)
+    assert sorted(trial.values[0] for trial in trials) == values
+
+
+def test_a_later_search_goes_on_with_the_study(run, tmp_path):
+    """As a key of the sweep; the limit leaves some candidates without a design that fits."""
+    url = f"sqlite:///{tmp_path}/shared.db"
+    limit = ("--set", f"storage={url}", "--set", "constraints.area_mm2.max=25000")
+    for name in "ab":
+        assert run(watos, "explore", "ci_watos", *FEW, *limit, "--out", name)[0] == 0
+    trials, _ = shared(url)
+    assert len(trials) == 24
+    excess = sorted(trial.constraints["excess"] for trial in trials)
+    rows = [row for name in "ab" for row in read(tmp_path / name / "trials.csv")]
+    assert excess == sorted(float(row["excess"] or 0) for row in rows)
+    assert excess[-1] > 0
+
+
+def test_trials_that_were_not_evaluated_are_told_as_failed(run, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("star_watos.explore.workers.here", stopped)
+    url = f"sqlite:///{tmp_path}/shared.db"
+    assert run(watos, "explore", "ci_watos", *FEW, "--storage", url, "--out", "o")[0] == 130
+    assert {trial.state.name for trial in shared(url)[0]} == {"FAIL"}
+
+
+def test_the_password_is_in_no_file_of_a_run(run, tmp_path, database):
+    code, out, err = run(
+        watos, "explore", "ci_watos", *FEW, "--storage", database, "--out", "o", "--json"
+    )
+    text = "".join(path.read_text() for path in (tmp_path / "o").iterdir())
+    assert code == 0
+    assert "tester:***@127.0.0.1" in text
+    assert "cret" not in text + out + err
+
+
+def test_every_candidate_is_not_shared_out(run, tmp_path):
+    code, _, err = run(watos, "explore", "ci_watos", "--storage", "sqlite:///s.db", "--out", "o")
+    assert code == 2
+    assert err.startswith("storage  a shared study is sampled")
+    assert sorted(path.name for path in tmp_path.iterdir()) == []

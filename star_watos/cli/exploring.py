@@ -38,6 +38,10 @@ Scheduler = Annotated[
         help="Dask workers instead: local:4, tcp://HOST:PORT or a scheduler file.",
     ),
 ]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Database in which several searches share one study."),
+]
 Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
 
 
@@ -55,6 +59,7 @@ class Options:
     seed: int | None
     jobs: int | None
     scheduler: str | None
+    storage: str | None
     time_limit: str | None
     force: bool
     resume: bool
@@ -74,6 +79,7 @@ def add_explore(app: typer.Typer, tool: str) -> None:
         seed: Seed = None,
         jobs: Jobs = None,
         scheduler: Scheduler = None,
+        storage: Storage = None,
         time_limit: TimeLimit = None,
         force: Force = False,
         resume: Resume = False,
@@ -89,6 +95,7 @@ def add_explore(app: typer.Typer, tool: str) -> None:
             seed,
             jobs,
             scheduler,
+            storage,
             time_limit,
             force,
             resume,
@@ -110,6 +117,8 @@ def _explore(tool: str, options: Options) -> None:
     common.check_picture(options.plot)
     sweep_type, problem_type = types_of(kind_of(options.sweep, tool))
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
+    if options.storage is not None:
+        sweep = sweep.model_copy(update={"storage": options.storage})
     problem = problem_type(sweep, folder)
     result = run(
         sweep,
@@ -117,7 +126,7 @@ def _explore(tool: str, options: Options) -> None:
         options.out or Path("out") / Path(options.sweep).stem,
         how,
         baseline=baseline(sweep),
-        source=Source(sweep.model_dump(mode="json"), folder),
+        source=Source(sweep.model_dump(mode="json"), folder, Path(options.sweep).stem),
     )
     for text in result.notes:
         common.note(text)

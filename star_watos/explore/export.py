@@ -9,7 +9,7 @@ from star_watos.explore import files
 from star_watos.explore.problem import Parameters, Row
 from star_watos.explore.record import State
 from star_watos.explore.space import Axis
-from star_watos.explore.storage import OPTION, storage
+from star_watos.explore.storage import OPTION, Storage
 from star_watos.explore.stored import Asked, Stored, rows_of
 from star_watos.spec import InputError
 
@@ -43,7 +43,7 @@ def export(folder: Path, url: str, name: str | None = None) -> tuple[str, int]:
     asked = run.asked
     called = name or study_name(folder.resolve().name, str(run.manifest.get("config_hash")))
     trials = list(_trials(run, asked))
-    with storage(url) as store:
+    with Storage(url).using() as store:
         try:
             study = optuna.create_study(
                 storage=store,
@@ -131,17 +131,18 @@ def _state(state: State) -> "TrialState":
 
 
 def distribution(axis: Axis) -> "BaseDistribution":
-    """Return what an axis holds: a set of choices, or the numbers of a range."""
+    """Return what an axis holds: whole numbers of a range in order, else a set of its values.
+
+    Fractions are a set too: in floating point their steps do not always add up to the end.
+    """
     from optuna.distributions import (  # noqa: PLC0415 (0.3 s to import)
         CategoricalDistribution,
-        FloatDistribution,
         IntDistribution,
     )
 
     values = axis.values()
-    if axis.choices is not None or len(values) < 2:
-        return CategoricalDistribution(values)
     low, high = values[0], values[-1]
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, step=int(values[1]) - low)
-    return FloatDistribution(float(low), float(high))
+    whole = axis.choices is None and isinstance(low, int) and isinstance(high, int)
+    if not whole or len(values) < 2:
+        return CategoricalDistribution(values)
+    return IntDistribution(int(low), int(high), step=int(values[1]) - int(low))

@@ -91,7 +91,7 @@ def explore(
     stored = stored_front(sweep)
     space = Space.of(sweep.space)
     with watch.timing(Part.SAMPLER):
-        asker = proposer(sweep, space, baseline)
+        asker = proposer(sweep, space, baseline, (source or Source()).name)
     deadline = None if how.time_limit_s is None else watch.started + how.time_limit_s
     workers = evaluator(problem, how.jobs, how.scheduler)
     with workers as evaluate, live_view() as view:  # what has no workers leaves no files

@@ -17,21 +17,28 @@ ANSWER_S = 10
 _POSTGRES = "postgresql+psycopg"
 
 
-@contextmanager
-def storage(text: str) -> Iterator["RDBStorage"]:
-    """Lend the storage at a URL; its tables are made if they are missing.
+class Storage:
+    """The storage at a URL; its tables are made if they are missing."""
 
-    Raises `InputError`, which shows the URL without its password, whatever the database refuses.
-    """
-    url = _url(text)
-    shown = f"{OPTION} {url.render_as_string()}"
-    with _said(shown):
-        store = _opened(url)
-        try:
-            yield store
-        finally:
-            store.remove_session()
-            store.engine.dispose()
+    def __init__(self, text: str) -> None:
+        """Connect. Raises `InputError`."""
+        url = _url(text)
+        self._shown = f"{OPTION} {url.render_as_string()}"
+        with _said(self._shown):
+            self._store = _opened(url)
+
+    @contextmanager
+    def using(self) -> Iterator["RDBStorage"]:
+        """Lend it, and let go of its connections afterwards.
+
+        Raises `InputError`, which shows the URL without its password, for what it refuses.
+        """
+        with _said(self._shown):
+            try:
+                yield self._store
+            finally:
+                self._store.remove_session()
+                self._store.engine.dispose()
 
 
 def _url(text: str) -> "URL":
