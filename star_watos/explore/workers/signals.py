@@ -4,11 +4,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 
 @contextmanager
 def blocked() -> Iterator[None]:
     """Block Ctrl-C: threads and processes that start in the block never get it, the parent does."""
+    resource_tracker.ensure_running()  # multiprocessing's helper: to start it unblocks Ctrl-C
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
