@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
+from dask import config
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin, get_worker, wait
 from distributed.versions import get_versions
 
@@ -59,13 +60,19 @@ def _connected(address: Address, stack: ExitStack) -> Client:
 
 
 def _own(workers: int) -> LocalCluster:
-    return LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=None,
-        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # a free port, whoever else runs
-        silence_logs=logging.CRITICAL,  # what goes wrong is said once, in one line
-    )
+    """Return workers of this machine.
+
+    Dask makes them give freed memory back at once. To get it anew for every column of figures takes
+    as much time as to compute the column, so they keep it, as other processes do.
+    """
+    with config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}):
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # a free port, whoever else runs
+            silence_logs=logging.CRITICAL,  # what goes wrong is said once, in one line
+        )
 
 
 def _no_workers() -> InputError:
