@@ -20,7 +20,7 @@ from star_watos.explore.kinds import Kind, types_of
 from star_watos.explore.workers import Address, Evaluate, evaluator
 
 ROUNDS = 3
-CANDIDATES = 200
+CANDIDATES = 1000
 """Wafers a team evaluates in a round."""
 GENERATIONS = (20, 200)
 """Candidates that are asked for at a time: none of the next before all of these are done."""
