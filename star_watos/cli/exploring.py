@@ -11,7 +11,7 @@ from star_watos.cli import common
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.explore import Result
+    from star_watos.explore import How, Result
     from star_watos.explore.problem import Row
 
 Out = Annotated[
@@ -28,12 +28,23 @@ Trials = Annotated[
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")]
 TimeLimit = Annotated[str | None, typer.Option(metavar="5m", help="Stop after 90s, 5m or 2h.")]
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(min=0, max=1024, help="Worker processes; 0 is one a core.", show_default="all"),
 ]
 Junit = Annotated[
     Path | None,
     typer.Option(metavar="FILE.xml", help="The run and what it expects as JUnit test cases."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask workers instead: local:4, tcp://HOST:PORT or a scheduler file.",
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Database in which several searches share one study."),
 ]
 Plot = Annotated[Path | None, typer.Option(help="Picture of the front (needs the extra `plot`).")]
 
@@ -50,7 +61,9 @@ class Options:
     out: Path | None
     trials: int | None
     seed: int | None
-    jobs: int
+    jobs: int | None
+    scheduler: str | None
+    storage: str | None
     time_limit: str | None
     force: bool
     resume: bool
@@ -69,7 +82,9 @@ def add_explore(app: typer.Typer, tool: str) -> None:
         out: Out = None,
         trials: Trials = None,
         seed: Seed = None,
-        jobs: Jobs = 0,
+        jobs: Jobs = None,
+        scheduler: Scheduler = None,
+        storage: Storage = None,
         time_limit: TimeLimit = None,
         force: Force = False,
         resume: Resume = False,
@@ -85,6 +100,8 @@ def add_explore(app: typer.Typer, tool: str) -> None:
             trials,
             seed,
             jobs,
+            scheduler,
+            storage,
             time_limit,
             force,
             resume,
@@ -123,27 +140,41 @@ def _write_junit(options: Options, ended: "Result | InputError") -> None:
 
 def _explore(tool: str, options: Options) -> "tuple[Result, Any]":
     """Load the sweep and search; return what was found, and what was searched."""
-    from star_watos.explore import How, Source
+    from star_watos.explore import Source
     from star_watos.explore import explore as run
     from star_watos.explore.candidates import baseline, load_sweep
     from star_watos.explore.kinds import kind_of, types_of
 
-    limit_s = seconds(options.time_limit)
+    how = _how(options)
     common.check_picture(options.plot)
     sweep_type, problem_type = types_of(kind_of(options.sweep, tool))
     sweep, folder = load_sweep(sweep_type, options.sweep, _overrides(options))
+    if options.storage is not None:
+        sweep = sweep.model_copy(update={"storage": options.storage})
     problem = problem_type(sweep, folder)
     result = run(
         sweep,
         problem,
         options.out or Path("out") / Path(options.sweep).stem,
-        How(n_jobs(options.jobs), options.force, limit_s, options.resume),
+        how,
         baseline=baseline(sweep),
-        source=Source(sweep.model_dump(mode="json"), folder),
+        source=Source(sweep.model_dump(mode="json"), folder, Path(options.sweep).stem),
     )
     for text in result.notes:
         common.note(text)
     return result, problem
+
+
+def _how(options: Options) -> "How":
+    from star_watos.explore import How
+    from star_watos.explore.workers.address import OPTION, Address
+
+    limit_s, address = seconds(options.time_limit), options.scheduler
+    if address is None:
+        return How(n_jobs(options.jobs), options.force, limit_s, options.resume)
+    if options.jobs is not None:
+        raise InputError.of("--jobs", f"is of this machine; {OPTION} has workers of its own")
+    return How(1, options.force, limit_s, options.resume, Address.of(address))
 
 
 def _refined(problem: Any, result: "Result") -> "list[Row]":  # noqa: ANN401 (any problem)
@@ -204,8 +235,8 @@ def seconds(text: str | None) -> float | None:
     return value
 
 
-def n_jobs(jobs: int) -> int:
-    """Return the number of worker processes, all of this machine's cores for 0."""
+def n_jobs(jobs: int | None) -> int:
+    """Return the number of worker processes; one a core of this machine if 0 or not told."""
     if jobs:
         return jobs
     if hasattr(os, "sched_getaffinity"):

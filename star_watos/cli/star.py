@@ -9,6 +9,7 @@ from star_watos.cli.accuracy import add_accuracy
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
+from star_watos.cli.exporting import add_export
 from star_watos.cli.runs import add_runs
 from star_watos.errors import InputError
 
@@ -23,6 +24,7 @@ def main() -> None:
 add_simulate(app)
 exploring.add_explore(app, "star")
 add_runs(app, "star")
+add_export(app)
 add_accuracy(app)
 add_compare(app)
 add_collective(app)

@@ -9,6 +9,7 @@ from star_watos.cli import choices, common, exploring, measured
 from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare_wafers import add_compare
+from star_watos.cli.exporting import add_export
 from star_watos.cli.faults import add_faults, check_faults, simulated
 from star_watos.cli.runs import add_runs
 from star_watos.cli.serve import add_serve
@@ -153,6 +154,7 @@ def _shape(text: str | None) -> dict[str, int]:
 
 exploring.add_explore(app, "watos")
 add_runs(app, "watos")
+add_export(app)
 add_collective(app)
 add_compare(app)
 add_faults(app)

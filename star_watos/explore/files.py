@@ -16,7 +16,8 @@ from star_watos.files import Scalar, cell, lines
 PARETO, TRIALS, RUN, REFINED = "pareto.csv", "trials.csv", "run.json", "refined.csv"
 JOURNAL = "journal.jsonl"
 NAMES = PARETO, TRIALS, RUN, REFINED, JOURNAL
-_OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
+OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
+"""What `trials.csv` says of a candidate beside its state, parameters and objectives."""
 
 
 def ordered(rows: Iterable[Row], objectives: Mapping[str, Sense]) -> list[Row]:
@@ -47,7 +48,7 @@ def pareto_csv(rows: Sequence[Row], names: Sequence[str]) -> str:
 
 def trials_head(space: Space, objectives: Iterable[str]) -> str:
     """Return the first line of `trials.csv`; the objectives are those of a trial's ideal point."""
-    return lines([("number", "state", *space.axes, *objectives, *_OUTCOME)])
+    return lines([("number", "state", *space.axes, *objectives, *OUTCOME)])
 
 
 def trials_lines(trials: Iterable[Trial], space: Space, objectives: Collection[str]) -> str:

@@ -25,6 +25,8 @@ class Source:
     """The resolved configuration."""
     beside: Path | None = None
     """The folder in which its relative paths start."""
+    name: str = "sweep"
+    """What the sweep is called."""
 
 
 def origin(source: Source, seed: int) -> dict[str, Any]:

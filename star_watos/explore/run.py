@@ -18,7 +18,7 @@ from star_watos.explore.search import Session, Stop
 from star_watos.explore.space import Space
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.template import Template, template
-from star_watos.explore.workers import evaluator, uninterrupted
+from star_watos.explore.workers import Address, evaluator, uninterrupted
 from star_watos.files import Folder, Scalar
 
 
@@ -68,6 +68,8 @@ class How:
     """When to end with what is finished."""
     resume: bool = False
     """Whether to go on from what an earlier process finished in the same folder."""
+    scheduler: Address | None = None
+    """The Dask cluster whose workers evaluate in place of processes."""
 
 
 def explore(
@@ -89,12 +91,12 @@ def explore(
     stored = stored_front(sweep)
     space = Space.of(sweep.space)
     with watch.timing(Part.SAMPLER):
-        asker = proposer(sweep, space, baseline)
-    folder = _folder(out, how)
+        asker = proposer(sweep, space, baseline, (source or Source()).name)
     deadline = None if how.time_limit_s is None else watch.started + how.time_limit_s
-    session = Session(sweep, space, asker, folder, watch, deadline)
-    notes = _begin(session, how)
-    with evaluator(problem, how.jobs) as evaluate, live_view() as view:
+    workers = evaluator(problem, how.jobs, how.scheduler)
+    with workers as evaluate, live_view() as view:  # what has no workers leaves no files
+        session = Session(sweep, space, asker, _folder(out, how), watch, deadline)
+        notes = _begin(session, how)
         session.run(evaluate, view)
     with uninterrupted():
         rows = session.write_front()

@@ -39,9 +39,19 @@ class Proposer(Protocol):
 
 
 def proposer(
-    sweep: Exploration, space: Space, baseline: Mapping[str, Scalar] | None = None
+    sweep: Exploration,
+    space: Space,
+    baseline: Mapping[str, Scalar] | None = None,
+    name: str = "sweep",
 ) -> Proposer:
-    """Return what the sweep asks for; `baseline` is asked first, if the space holds it."""
+    """Return what the sweep asks for; `baseline` is asked first, if the space holds it.
+
+    A sweep with a storage adds to the study there that has its `name`.
+    """
+    if sweep.storage is not None:
+        from star_watos.explore.shared import SharedProposer  # noqa: PLC0415 (0.3 s to import)
+
+        return SharedProposer(sweep, space, name)
     if sweep.search.enumerates(space.size):
         return Enumeration(space)
     from star_watos.explore.study import OptunaProposer  # noqa: PLC0415 (0.3 s to import)

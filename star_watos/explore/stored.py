@@ -77,7 +77,7 @@ class Stored:
         """
         front = path if path.suffix == ".csv" else path / files.PARETO
         folder = front.parent
-        return cls(folder, manifest_of(folder / files.RUN), list(_rows(front)))
+        return cls(folder, manifest_of(folder / files.RUN), list(rows_of(front)))
 
     @property
     def asked(self) -> Asked:
@@ -112,7 +112,8 @@ def _refused(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[Row]:
+    """Yield the lines of a file of a run; texts become the numbers that they were."""
     (_, names), *lines = read_rows(path) or [(1, [])]
     for line, values in lines:
         if len(values) != len(names):

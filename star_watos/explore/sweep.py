@@ -1,6 +1,7 @@
 """The sweep file: what is searched, for what, within which limits, and how."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
+    field_serializer,
     field_validator,
     model_validator,
 )
@@ -201,6 +203,12 @@ class Exploration(Spec):
     """How to search."""
     expect: Expect | None = None
     """What the result must reach."""
+    storage: str | None = None
+    """URL of a database in which searches of the same sweep share a study; none where left out."""
+
+    @field_serializer("storage")
+    def _without_password(self, value: str | None) -> str | None:
+        return None if value is None else re.sub(r"(://[^:/]*):.*@", r"\1:***@", value)
 
     @field_validator("objectives", "constraints", mode="wrap")
     @classmethod
