@@ -7,15 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.cost import Column, number
+from star_watos.cost import Column, Overflow, number
 from star_watos.explore.candidates import parts
-from star_watos.explore.problem import Outcome, Parameters
+from star_watos.explore.chosen import Chosen
+from star_watos.explore.problem import Outcome, Parameters, Row
 from star_watos.explore.reduce import reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.watos import worst_limit
-from star_watos.spec import From
+from star_watos.spec import From, InputError
 from star_watos.watos import Dies, Plans, Wafer, wafer_metrics, wafer_overflow
-from star_watos.watos.serving import Search, Served, Serving, Together
+from star_watos.watos.serving import Search, Served, Service, Serving, Together, Way
 
 METRICS = frozenset(
     {
@@ -84,6 +85,34 @@ class ServingProblem:
                 )
             },
         )
+
+
+def way_of(chosen: Chosen, wafer: Wafer, serving: Serving) -> Service | Overflow:
+    """Return the way to serve of a design of a front, on `wafer`, or by how much it does not fit.
+
+    Two ways to split a wafer may have the same plans: the one that takes the row's time is meant.
+    """
+    row, search = chosen.row, Search(wafer, Dies(wafer), serving.load(), serving)
+    if row.get("way") == Way.TOGETHER.value:
+        every = search.every_together()
+        columns = _mapping(search, every)
+        with chosen.reading():
+            same = np.all([columns[name] == row[name] for name in columns if name != "bound"], 0)
+        ways = [search.served_together(every, int(place)) for place in np.flatnonzero(same)]
+    else:
+        ways = [way for way in search.splits() if _is_of(_mapping_of(way), row)]
+    if not ways:
+        raise InputError.of(chosen.place, "no way to serve has these plans")
+    with chosen.reading():
+        best = min(ways, key=lambda way: abs(way.ttft_s - float(row["ttft_s"])))
+    need, have = _figures_of(best)["memory_per_die_bytes"], wafer.memory_capacity_bytes
+    if need > have:
+        return Overflow("memory of the fullest die", need, have, "B")
+    return Service(wafer, search.machine, search.model, serving, {best.way: best})
+
+
+def _is_of(mapping: dict[str, Any], row: Row) -> bool:
+    return all(row.get(name) == value for name, value in mapping.items() if name != "bound")
 
 
 def _joined(columns: dict[str, Column], rows: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:

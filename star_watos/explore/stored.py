@@ -72,19 +72,43 @@ class Stored:
         return cls(folder, manifest_of(folder / files.RUN), list(_rows(front)))
 
     @property
+    def front(self) -> Path:
+        """Where the designs are."""
+        return self.folder / files.PARETO
+
+    @property
     def asked(self) -> Asked:
-        """What was asked."""
-        return Asked.of(self.manifest, self.folder / files.RUN)
+        """What was asked; of runs that were merged, of the first."""
+        return self._asked(next(iter(self._merged.values()), self.manifest))
+
+    def asked_of(self, row: Row) -> Asked:
+        """Return what was asked in the run that found a design: of merged ones, the row's own."""
+        if not self._merged:
+            return self._asked(self.manifest)
+        run = cell(row.get("run"))
+        if run not in self._merged:
+            text = f"expected one of {', '.join(self._merged)}, got {run!r}"
+            raise InputError.of(str(self.front), text, "run")
+        return self._asked(self._merged[run])
 
     @property
     def objectives(self) -> dict[str, Sense]:
         """What was searched for."""
         return self.asked.sweep.objectives
 
+    @property
+    def _merged(self) -> dict[str, dict[str, Any]]:
+        """The `run.json` of each run that the front was merged from."""
+        runs: dict[str, dict[str, Any]] = self.manifest.get("runs", {})
+        return runs
+
+    def _asked(self, manifest: Mapping[str, Any]) -> Asked:
+        return Asked.of(manifest, self.folder / files.RUN)
+
     def row(self, number: int) -> Row:
         """Return a design; the first line below the names is number 1. Raises `InputError`."""
         if not 1 <= number <= len(self.rows):
-            has = f"{self.folder / files.PARETO} has {len(self.rows):,}"
+            has = f"{self.front} has {len(self.rows):,}"
             raise InputError.of("--row", f"expected 1 to {len(self.rows)}, got {number}; {has}")
         return self.rows[number - 1]
 

@@ -189,7 +189,8 @@ def run_events(
     layers is played once. Raises `InputError` where counts are not whole or heads do not divide.
     """
     groups = layer_groups(work)
-    machines = [Machine.of(core, group, tile, flow) for group in groups]
+    tiles = tile.each(len(groups))
+    machines = [Machine.of(core, *both, flow) for both in zip(groups, tiles, strict=True)]
     for machine in machines:
         _check_length(machine)
     totals = [layer_totals(machine, key_tiles(machine).size) for machine in machines]

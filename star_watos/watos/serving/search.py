@@ -50,7 +50,11 @@ class Search:
         missed = self._missed(every.decode.memory_bytes, every.ttft_s, every.tpot_s)
         if isinstance(missed, Overflow):
             return missed
-        row = _best(np.where(missed, -np.inf, every.requests_per_s))
+        return self.served_together(every, _best(np.where(missed, -np.inf, every.requests_per_s)))
+
+    def served_together(self, every: Together, place: int) -> Served:
+        """Return one of all plans in which each replica does both phases."""
+        row = np.array([place])
         pool = every.pool.take(row)
         parts = [Part(pool, _row(phase, row)) for phase in (every.prefill, every.decode)]
         columns = (every.requests_per_s, every.ttft_s, every.tpot_s)
@@ -126,7 +130,7 @@ class Search:
         fits = small & (phase.latency_s <= limit_s)
         if not fits.any():
             return None
-        row = _best(np.where(fits, rate, -np.inf))
+        row = np.array([_best(np.where(fits, rate, -np.inf))])
         return Part(pool.take(row), _row(phase, row))
 
     def _answers_per_s(self, then: Part) -> float:
@@ -166,9 +170,9 @@ class Search:
         return energy
 
 
-def _best(rate: Column) -> Ints:
+def _best(rate: Column) -> int:
     """Return the first row of the highest rate."""
-    return np.array([int(np.argmax(rate))])
+    return int(np.argmax(rate))
 
 
 def _row(phase: Phase, row: Ints) -> Phase:
