@@ -250,7 +250,8 @@ def test_explore_prints_one_json_document_and_writes_the_files(run, app, sweep):
     assert set(document) >= RUN | {"schema", "front"}
     assert document["outer_trials"] == 8
     assert set(document["time_s"]) == {"model", "sampler", "io", "other"}
-    assert {p.name for p in Path("o").iterdir()} == {"pareto.csv", "trials.csv", "run.json"}
+    files = {"pareto.csv", "trials.csv", "run.json", "report.html"}
+    assert {p.name for p in Path("o").iterdir()} == files
     assert strict(Path("o/run.json").read_text()).items() <= document.items()
 
 

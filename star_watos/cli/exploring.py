@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from star_watos.cli import common
+from star_watos.cli.reporting import write_page
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def _explore(tool: str, options: Options) -> None:
         source=Source(sweep.model_dump(mode="json"), folder),
     )
     refined = _refined(problem, result, getattr(sweep, "refine", 0))
+    if result.rows:
+        write_page(tool, result.out)
     _report(result, refined, options)
 
 

@@ -9,6 +9,7 @@ from star_watos.cli.accuracy import add_accuracy
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
+from star_watos.cli.reporting import add_report
 from star_watos.errors import InputError
 
 app = common.new_app("star", "Sparse-attention cores: how fast, how much energy, how much silicon.")
@@ -21,6 +22,7 @@ def main() -> None:
 
 add_simulate(app)
 exploring.add_explore(app, "star")
+add_report(app, "star")
 add_accuracy(app)
 add_compare(app)
 add_collective(app)

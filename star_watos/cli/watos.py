@@ -10,6 +10,7 @@ from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare_wafers import add_compare
 from star_watos.cli.faults import add_faults, check_faults, simulated
+from star_watos.cli.reporting import add_report
 from star_watos.cli.serve import add_serve
 from star_watos.errors import InputError
 
@@ -189,6 +190,7 @@ def _shape(text: str | None) -> dict[str, int]:
 
 
 exploring.add_explore(app, "watos")
+add_report(app, "watos")
 add_collective(app)
 add_compare(app)
 add_faults(app)

@@ -1,5 +1,7 @@
 """The files of a run: `pareto.csv`, `trials.csv`, `run.json` in one folder; `refined.csv` if asked.
 
+`report.html` is made of the others (`star_watos.report.html`).
+
 Only `trials.csv` grows: each batch is added to it in one write.
 """
 
@@ -13,7 +15,8 @@ from star_watos.explore.record import Trial
 from star_watos.explore.space import Space
 from star_watos.files import Scalar, cell, lines
 
-PARETO, TRIALS, RUN, REFINED = NAMES = "pareto.csv", "trials.csv", "run.json", "refined.csv"
+NAMES = ("pareto.csv", "trials.csv", "run.json", "refined.csv", "report.html")
+PARETO, TRIALS, RUN, REFINED, REPORT = NAMES
 _OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
 
 

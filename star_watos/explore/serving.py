@@ -16,7 +16,15 @@ from star_watos.explore.sweep import Exploration
 from star_watos.explore.watos import worst_limit
 from star_watos.spec import From, InputError
 from star_watos.watos import Dies, Plans, Wafer, wafer_metrics, wafer_overflow
-from star_watos.watos.serving import Search, Served, Service, Serving, Together, Way
+from star_watos.watos.serving import (
+    Search,
+    Served,
+    Service,
+    Serving,
+    Together,
+    Way,
+    sequences_tried,
+)
 
 METRICS = frozenset(
     {
@@ -93,14 +101,16 @@ def way_of(chosen: Chosen, wafer: Wafer, serving: Serving) -> Service | Overflow
     Two ways to split a wafer may have the same plans: the one that takes the row's time is meant.
     """
     row, search = chosen.row, Search(wafer, Dies(wafer), serving.load(), serving)
+    tried = sequences_tried()
+    tried = tried[tried == row.get("sequences")]
     if row.get("way") == Way.TOGETHER.value:
-        every = search.every_together()
+        every = search.every_together(tried)
         columns = _mapping(search, every)
         with chosen.reading():
             same = np.all([columns[name] == row[name] for name in columns if name != "bound"], 0)
         ways = [search.served_together(every, int(place)) for place in np.flatnonzero(same)]
     else:
-        ways = [way for way in search.splits() if _is_of(_mapping_of(way), row)]
+        ways = [way for way in search.splits(tried) if _is_of(_mapping_of(way), row)]
     if not ways:
         raise InputError.of(chosen.place, "no way to serve has these plans")
     with chosen.reading():

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Asked:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """A run that has ended."""
 
@@ -79,31 +80,27 @@ class Stored:
     @property
     def asked(self) -> Asked:
         """What was asked; of runs that were merged, of the first."""
-        return self._asked(next(iter(self._merged.values()), self.manifest))
+        return next(iter(self._asked.values()))
 
     def asked_of(self, row: Row) -> Asked:
         """Return what was asked in the run that found a design: of merged ones, the row's own."""
-        if not self._merged:
-            return self._asked(self.manifest)
-        run = cell(row.get("run"))
-        if run not in self._merged:
-            text = f"expected one of {', '.join(self._merged)}, got {run!r}"
+        run = cell(row.get("run")) if "runs" in self.manifest else ""
+        if run not in self._asked:
+            text = f"expected one of {', '.join(self._asked)}, got {run!r}"
             raise InputError.of(str(self.front), text, "run")
-        return self._asked(self._merged[run])
+        return self._asked[run]
 
     @property
     def objectives(self) -> dict[str, Sense]:
         """What was searched for."""
         return self.asked.sweep.objectives
 
-    @property
-    def _merged(self) -> dict[str, dict[str, Any]]:
-        """The `run.json` of each run that the front was merged from."""
-        runs: dict[str, dict[str, Any]] = self.manifest.get("runs", {})
-        return runs
-
-    def _asked(self, manifest: Mapping[str, Any]) -> Asked:
-        return Asked.of(manifest, self.folder / files.RUN)
+    @cached_property
+    def _asked(self) -> dict[str, Asked]:
+        """What was asked in each run that the front was merged from; without a name in one run."""
+        runs: dict[str, Any] = self.manifest.get("runs") or {"": self.manifest}
+        place = self.folder / files.RUN
+        return {name: Asked.of(manifest, place) for name, manifest in runs.items()}
 
     def row(self, number: int) -> Row:
         """Return a design; the first line below the names is number 1. Raises `InputError`."""

@@ -65,8 +65,23 @@ def memory_bytes(
     params: Params,
 ) -> Column:
     """Bytes on a device: states, activations in flight, working set of a layer or the head."""
+    all_bytes = sum(memory_parts(training, plans, layer, n_microbatches, stage, params).values())
+    held: Column = stage.exists * all_bytes
+    return held
+
+
+def memory_parts(
+    training: Training,
+    plans: Plans,
+    layer: LayerColumns,
+    n_microbatches: Ints,
+    stage: StageKind,
+    params: Params,
+) -> dict[str, Column]:
+    """Return the bytes on a device of a stage that exists, by what they are."""
     held = kept_microbatches(plans, n_microbatches, stage)
-    kept = held * stage.layers * layer.saved_bytes
-    working = np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes)
-    all_bytes: Column = state_bytes(params, plans, layer, training) + kept + working
-    return stage.exists * all_bytes
+    return {
+        "states": state_bytes(params, plans, layer, training),
+        "activations": held * stage.layers * layer.saved_bytes,
+        "working set": np.maximum(layer.working_bytes, stage.has_head * layer.head_bytes),
+    }

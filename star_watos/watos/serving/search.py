@@ -28,13 +28,15 @@ class Search:
     serving: Serving
     limits: Limits = FREE
 
-    def every_together(self) -> Together:
+    def every_together(self, sequences: Ints | None = None) -> Together:
         """Return all plans in which each replica does both phases, whether they fit or not.
 
+        `sequences` are the numbers of them at once in decode; all that are tried if not told.
         Each pass of b sequences takes b / O prompts along: d + b p / O a stage. A prompt goes with
         O / b passes of its microbatch, at least with one.
         """
-        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
+        tried = sequences_tried() if sequences is None else sequences
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, tried)
         plans, answer = pool.plans, float(self.serving.output_len)
         prompts = plans.microbatch / answer
         it = (self.machine, self.model, self.serving, plans)
@@ -82,21 +84,22 @@ class Search:
         """Return the best way with a part of the rows, or columns, for each phase."""
         return max(self.splits(), key=lambda way: way.requests_per_s, default=None)
 
-    def splits(self) -> list[Served]:
+    def splits(self, sequences: Ints | None = None) -> list[Served]:
         """Return the best plans of both parts of every split of the wafer in which any fit."""
+        tried = sequences_tried() if sequences is None else sequences
         assert isinstance(self.hardware, Wafer)  # noqa: S101 (the caller's)
         rows, cols = self.hardware.grid.rows, self.hardware.grid.cols
         halves = [
             *((Grid(rows=k, cols=cols), Grid(rows=rows - k, cols=cols)) for k in range(1, rows)),
             *((Grid(rows=rows, cols=k), Grid(rows=rows, cols=cols - k)) for k in range(1, cols)),
         ]
-        found = (self._split(*both) for both in halves)
+        found = (self._split(*both, tried) for both in halves)
         return [way for way in found if way is not None]
 
-    def _split(self, ahead: Grid, behind: Grid) -> Served | None:
+    def _split(self, ahead: Grid, behind: Grid, sequences: Ints) -> Served | None:
         """Return the best plans of both parts; they meet along their common edge."""
         first = self._prefill(ahead)
-        then = self._decode(behind)
+        then = self._decode(behind, sequences)
         if first is None or then is None:
             return None
         edge = ahead.cols if ahead.cols == behind.cols else ahead.rows
@@ -118,8 +121,8 @@ class Search:
         rate = pool.replicas / phase.stage_s
         return self._fastest(pool, phase, rate, self.limits.ttft_s)
 
-    def _decode(self, grid: Grid) -> Part | None:
-        pool = region(grid, self.model, sequences_tried())
+    def _decode(self, grid: Grid, sequences: Ints) -> Part | None:
+        pool = region(grid, self.model, sequences)
         phase = decode_phase(self.machine, self.model, self.serving, pool.plans)
         rate = pool.replicas * pool.plans.pp * pool.plans.microbatch / phase.latency_s
         return self._fastest(pool, phase, rate, self.limits.tpot_s)
