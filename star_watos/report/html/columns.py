@@ -7,7 +7,7 @@ from enum import StrEnum
 from star_watos.explore import Sense
 from star_watos.explore.problem import Row
 from star_watos.explore.stored import Stored
-from star_watos.files import Scalar
+from star_watos.files import Scalar, cell
 
 UNITS = {
     "tokens_per_s": "token/s",
@@ -46,6 +46,8 @@ class Column:
     sense: Sense | None
     """Which way it is better, of an objective."""
     numeric: bool
+    order: list[str]
+    """The values that are no numbers, as texts, as the sweep lists them or by the alphabet."""
     values: list[Scalar | None]
 
 
@@ -83,8 +85,22 @@ def _column(stored: Stored, name: str) -> Column:
     role = _role(stored, name)
     unit = "" if role in {Role.PARAMETER, Role.MAPPING} else unit_of(name)
     return Column(
-        name, label_of(name, unit), unit, role, stored.objectives.get(name), numeric, values
+        name=name,
+        label=label_of(name, unit),
+        unit=unit,
+        role=role,
+        sense=stored.objectives.get(name),
+        numeric=numeric,
+        order=[] if numeric else _order(stored, name, values),
+        values=values,
     )
+
+
+def _order(stored: Stored, name: str, values: list[Scalar | None]) -> list[str]:
+    axis = stored.asked.sweep.space.get(name)
+    there = {cell(value) for value in values}
+    listed = [cell(value) for value in axis.values()] if axis is not None else []
+    return [text for text in dict.fromkeys([*listed, *sorted(there)]) if text in there]
 
 
 def _role(stored: Stored, name: str) -> Role:

@@ -22,11 +22,18 @@ function layout(more) {
     margin: {l: 60, r: 20, t: 36, b: 50}, ...more};
 }
 
+// How numbers of a unit are written on an axis.
+function ticks(unit) {
+  return WITHOUT_PREFIX.includes(unit) ? ",.6~r" : "~s";
+}
+
 // The axis of a column: numbers with SI prefixes, or its values as they are.
 function axisOf(each, log) {
-  if (!each.numeric) return axis(title(each), {type: "category"});
-  const tickformat = WITHOUT_PREFIX.includes(each.unit) ? ",.6~r" : "~s";
-  return axis(title(each), {type: log ? "log" : "linear", tickformat});
+  if (!each.numeric) {
+    return axis(title(each), {type: "category", categoryorder: "array",
+      categoryarray: each.order.map(plain)});
+  }
+  return axis(title(each), {type: log ? "log" : "linear", tickformat: ticks(each.unit)});
 }
 
 function coordinate(each, place) {
@@ -43,9 +50,8 @@ function points(places, more) {
 function groups(each) {
   const places = [...Array(count).keys()];
   if (!each.numeric) {
-    const names = [...new Set(each.values.map(String))];
-    return names.map((name, i) => [plain(name), PALETTE[i % PALETTE.length],
-      places.filter((place) => String(each.values[place]) === name)]);
+    return each.order.map((name, i) => [plain(name), PALETTE[i % PALETTE.length],
+      places.filter((place) => String(each.values[place] ?? "") === name)]);
   }
   const low = Math.min(...each.values), wide = Math.max(...each.values) - low || 1;
   const bin = (place) => Math.min(BINS - 1, Math.floor((BINS * (each.values[place] - low)) / wide));
@@ -68,8 +74,8 @@ function frontFigure(chosen) {
     y: places.map((p) => coordinate(y, p))});
   const every = [...Array(count).keys()];
   const edge = {width: 0.6, color: ink("paper")};
-  const bar = {title: {text: title(colour), side: "right"}, tickformat: "~s", thickness: 12,
-    outlinewidth: 0};
+  const bar = {title: {text: title(colour), side: "right"}, tickformat: ticks(colour.unit),
+    thickness: 12, outlinewidth: 0};
   const marks = colour.numeric
     ? [points(every, {...at(every), showlegend: false, marker: {size: 9, line: edge,
       color: colour.values, colorscale: SCALE, colorbar: bar}})]
@@ -86,8 +92,8 @@ function frontFigure(chosen) {
 function parallelFigure(chosen) {
   const axes = varied.filter((each) => ["parameter", "objective"].includes(each.role));
   const scaled = axes.map((each) => {
-    const order = each.numeric ? null : [...new Set(each.values)];
-    const values = each.values.map((value) => (order ? order.indexOf(value) : value));
+    const values = each.values.map((value) =>
+      (each.numeric ? value : each.order.indexOf(String(value ?? ""))));
     const low = Math.min(...values), wide = Math.max(...values) - low || 1;
     return values.map((value) => (value - low) / wide);
   });
@@ -104,27 +110,26 @@ function parallelFigure(chosen) {
     line: {color: paint, width: 1.4}, hovertemplate: "%{text}<extra></extra>"}));
   const current = {type: "scatter", mode: "lines+markers", ...line([chosen.current]),
     showlegend: false, line: {color: ink("ink"), width: 3}, hovertemplate: "%{text}<extra></extra>"};
-  const ends = axes.flatMap((each, i) => [[i, 1.05, extreme(each, Math.max)],
-    [i, -0.05, extreme(each, Math.min)]]);
+  const ends = axes.flatMap((each, i) => [[i, 1.05, end(each, Math.max)],
+    [i, -0.05, end(each, Math.min)]]);
   const annotations = ends.map(([x, y, text]) => ({x, y, text, showarrow: false,
     font: {size: 11, color: ink("quiet")}}));
   return [[...lines, current], layout({annotations, height: 460,
-    xaxis: axis("", {tickvals: [...axes.keys()], ticktext: axes.map((each) => wrapped(title(each))),
+    xaxis: axis("", {tickvals: [...axes.keys()], ticktext: axes.map((each) => wrapped(plain(each.label))),
       range: [-0.3, axes.length - 0.7], zeroline: false, tickangle: 0}),
     yaxis: axis("", {range: [-0.12, 1.12], showticklabels: false, showgrid: false,
       zeroline: false})})];
 }
 
-function extreme(each, pick) {
-  const values = each.numeric ? each.values : [...each.values.keys()];
-  const place = each.numeric ? values.indexOf(pick(...values))
-    : each.values.indexOf([...new Set(each.values)].at(pick(0, 1) ? -1 : 0));
-  return plain(shown(each, place));
+// The text of the greatest or least value.
+function end(each, pick) {
+  if (!each.numeric) return plain(each.order.at(pick === Math.max ? -1 : 0));
+  return plain(shown(each, each.values.indexOf(pick(...each.values))));
 }
 
 // A name of several words on several lines.
 function wrapped(text) {
-  return text.replace(/ (?=[^[])/g, "<br>");
+  return text.replace(/ /g, "<br>");
 }
 
 function importancesFigure() {

@@ -8,9 +8,9 @@ const count = data.columns[0].values.length;
 const PREFIXES = [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""],
   [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"], [1e-12, "p"]];
 const FOUR_DIGITS = new Intl.NumberFormat("en", {maximumSignificantDigits: 4});
-const WITHOUT_PREFIX = ["", "mm²", "USD"];
+const WITHOUT_PREFIX = ["", "mm²", "USD", "GOP/s", "GOP/s/W", "GOP/s/mm²"];
 
-// 0.0227 s as 22.7 ms; squares, money and ratios have no prefix.
+// 0.0227 s as 22.7 ms; squares, money, ratios and what has a prefix already get none.
 function si(value, unit) {
   if (WITHOUT_PREFIX.includes(unit) || value === 0) {
     return `${FOUR_DIGITS.format(value)} ${unit}`.trim();

@@ -13,11 +13,10 @@ function partsFigure(key, places) {
     text: panels.map((panel) => si(panel.parts[name] ?? 0, unit)), textposition: "none",
     marker: {color: name === "free" ? ink("line") : PALETTE[i % PALETTE.length]},
     hovertemplate: "%{y}, %{fullData.name}: %{text}<extra></extra>"}));
-  const tickformat = WITHOUT_PREFIX.includes(unit) ? ",.6~r" : "~s";
   const tall = stacked ? 28 * places.length : 14 * places.length * names.length;
   return [bars, layout({title: {text: plain(heading), font: {size: 14}, x: 0.01},
     barmode: stacked ? "stack" : "group", height: 200 + tall, bargap: 0.25,
-    xaxis: axis(`[${unit}]`, {tickformat, ticksuffix: unit.length < 2 ? unit : ""}),
+    xaxis: axis(`[${unit}]`, {tickformat: ticks(unit), ticksuffix: unit.length < 2 ? unit : ""}),
     yaxis: axis("", {autorange: "reversed", type: "category"}),
     margin: {l: 80, r: 20, t: 40, b: 50}, legend: {orientation: "h", y: -50 / (tall + 60), yanchor: "top",
       traceorder: "normal"}})];
@@ -26,9 +25,10 @@ function partsFigure(key, places) {
 function diesFigure(dies) {
   const places = [...dies.labels.keys()];
   const used = (place) => dies.groups[place] >= 0;
+  const several = Math.max(...dies.groups) > 0;
   const squares = {type: "scatter", mode: "markers+text", showlegend: false,
     x: places.map((p) => p % dies.cols), y: places.map((p) => Math.floor(p / dies.cols)),
-    text: places.map((p) => (used(p) ? String(dies.groups[p]) : "")),
+    text: places.map((p) => (used(p) && several ? String(dies.groups[p]) : "")),
     hovertext: places.map((p) => plain(dies.labels[p] || "not used")),
     hovertemplate: "%{hovertext}<extra></extra>", textfont: {size: 11, color: "#10141a"},
     marker: {symbol: "square", size: Math.max(10, Math.min(30, 300 / dies.rows)),

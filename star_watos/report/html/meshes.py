@@ -55,4 +55,4 @@ def _layer(layer: Layer) -> Timeline:
             if track in place and end > begin:
                 yield Bar(place[track], track.split()[2], float(begin), float(end))
 
-    return timeline("Cores at work in one layer, by events; gaps wait", lanes, bars())
+    return timeline("Cores at work in one layer, by events; in gaps they wait", lanes, bars())

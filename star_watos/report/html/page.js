@@ -183,7 +183,10 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 theme(dark.matches ? "dark" : "light");
 dark.onchange = () => theme(dark.matches ? "dark" : "light");
 byId("theme").onclick = () => theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-byId("copy").onclick = () => navigator.clipboard?.writeText(byId("again").textContent);
+byId("copy").onclick = () => {
+  getSelection().selectAllChildren(byId("again"));
+  navigator.clipboard?.writeText(byId("again").textContent);
+};
 byId("more").onclick = () => { state.every = true; showTable(); };
 
 const names = varied.map((each) => [each.name, each.label]);

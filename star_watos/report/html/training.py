@@ -88,7 +88,9 @@ def _pipeline(run: Simulation) -> Timeline:
     it = run.iteration
     played = play_iteration(run.machine, run.model, run.training, it.plans, it)
     lanes = [f"stage {stage}" for stage in range(int(it.plans.pp[0]))]
-    return timeline("An iteration by events, stage by stage; gaps wait", lanes, _bars(played))
+    return timeline(
+        "An iteration by events, stage by stage; in gaps they wait", lanes, _bars(played)
+    )
 
 
 def _bars(played: Played) -> Iterator[Bar]:
