@@ -1,7 +1,7 @@
 """How large the page of 1,000 designs is, and how long headless Chromium takes to open it.
 
-Run it as `python benchmarks/report.py`; CHROMIUM may name the browser. A page is open when its front
-is drawn and can be clicked.
+Run it as `python benchmarks/report.py`; CHROMIUM may name the browser. A page is open when its
+front is drawn and can be clicked.
 """
 
 import os

@@ -252,6 +252,18 @@ def test_without_plotly_exploring_goes_on_and_says_how_to_get_the_page(tmp_path,
     assert str(refused.exception) == f"report.html  {cure}"
 
 
+def test_a_page_that_cannot_be_written_does_not_stop_an_exploration(tmp_path, monkeypatch):
+    def refuse(_):
+        raise InputError.of("report.html", "cannot be written: no space left")
+
+    monkeypatch.setattr("star_watos.report.html.page.write_report", refuse)
+    out = str(tmp_path / "run")
+    done = CliRunner().invoke(star, ["explore", "ci_star", "--out", out, "--jobs", "1", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["front"]
+    assert done.stderr == "no report.html: report.html  cannot be written: no space left\n"
+
+
 def test_a_wafer_whose_loads_are_not_told_says_so(run_of):
     stored = Stored.load(run_of("watos_deepseek_v3"))
     split = [look for place, look in looks(stored).items() if stored.rows[place]["ep"] > 1]

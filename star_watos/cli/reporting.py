@@ -37,13 +37,16 @@ def add_report(app: typer.Typer, tool: str) -> None:
 
 
 def write_page(tool: str, folder: Path) -> None:
-    """Write the page of a run that has ended; say on stderr how to get it where that fails."""
+    """Write the page of a run that has ended; where that fails, say why in a line on stderr."""
     from star_watos.explore.files import REPORT
     from star_watos.explore.stored import Stored
     from star_watos.report.html.page import NEEDS, can_write
 
     if can_write():
-        _write(Stored.load(folder))
+        try:
+            _write(Stored.load(folder))
+        except InputError as error:
+            typer.echo(f"no {REPORT}: {error.problems[0]}", err=True)
     else:
         again = f"{tool} report {shlex.quote(str(folder))}"
         typer.echo(f"no {REPORT}: {NEEDS}, then `{again}`", err=True)

@@ -100,25 +100,31 @@ def way_of(chosen: Chosen, wafer: Wafer, serving: Serving) -> Service | Overflow
 
     Two ways to split a wafer may have the same plans: the one that takes the row's time is meant.
     """
-    row, search = chosen.row, Search(wafer, Dies(wafer), serving.load(), serving)
+    search = Search(wafer, Dies(wafer), serving.load(), serving)
     tried = sequences_tried()
-    tried = tried[tried == row.get("sequences")]
-    if row.get("way") == Way.TOGETHER.value:
-        every = search.every_together(tried)
-        columns = _mapping(search, every)
-        with chosen.reading():
-            same = np.all([columns[name] == row[name] for name in columns if name != "bound"], 0)
-        ways = [search.served_together(every, int(place)) for place in np.flatnonzero(same)]
-    else:
-        ways = [way for way in search.splits(tried) if _is_of(_mapping_of(way), row)]
+    tried = tried[tried == chosen.row.get("sequences")]
+    ways = _ways(chosen, search, tried) if tried.size else []
     if not ways:
         raise InputError.of(chosen.place, "no way to serve has these plans")
     with chosen.reading():
-        best = min(ways, key=lambda way: abs(way.ttft_s - float(row["ttft_s"])))
+        ttft_s = float(chosen.row["ttft_s"])
+    best = min(ways, key=lambda way: abs(way.ttft_s - ttft_s))
     need, have = _figures_of(best)["memory_per_die_bytes"], wafer.memory_capacity_bytes
     if need > have:
         return Overflow("memory of the fullest die", need, have, "B")
     return Service(wafer, search.machine, search.model, serving, {best.way: best})
+
+
+def _ways(chosen: Chosen, search: Search, sequences: NDArray[np.int64]) -> list[Served]:
+    """Return the ways to serve that have the plans of a design."""
+    row = chosen.row
+    if row.get("way") != Way.TOGETHER.value:
+        return [way for way in search.splits(sequences) if _is_of(_mapping_of(way), row)]
+    every = search.every_together(sequences)
+    columns = _mapping(search, every)
+    with chosen.reading():
+        same = np.all([columns[name] == row[name] for name in columns if name != "bound"], 0)
+    return [search.served_together(every, int(place)) for place in np.flatnonzero(same)]
 
 
 def _is_of(mapping: dict[str, Any], row: Row) -> bool:
