@@ -240,6 +240,27 @@ def test_an_empty_front_is_refused(run_of, tmp_path):
         write_report(Stored.load(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("pareto.csv", "tokens_per_s", "other", "pareto.csv  has no column tokens_per_s"),
+        ("pareto.csv", "hardware.grid.rows", "other", "has no column hardware.grid.rows"),
+        ("trials.csv", "energy_per_token_j", "other", "is not of this run: 'energy_per_token_j'"),
+        ("trials.csv", "0,complete,4", "0,complete,99", "is not of this run: '99'"),
+        ("run.json", '"seed"', '"runs": [1], "seed"', "runs: expected the figures of each run"),
+    ],
+)
+def test_a_damaged_run_is_refused(run_of, tmp_path, name, old, new, said):
+    for each in ("run.json", "pareto.csv", "trials.csv"):
+        text = (run_of("ci_watos") / each).read_text()
+        assert each != name or old in text
+        (tmp_path / each).write_text(text.replace(old, new, 1) if each == name else text)
+    done = CliRunner().invoke(watos, ["report", str(tmp_path)])
+    assert isinstance(done.exception, InputError)
+    assert said in str(done.exception)
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_without_plotly_exploring_goes_on_and_says_how_to_get_the_page(tmp_path, monkeypatch):
     monkeypatch.setattr("star_watos.report.html.page.find_spec", lambda _: None)
     out = str(tmp_path / "run")

@@ -78,13 +78,22 @@ class Stored:
         return self.folder / files.PARETO
 
     @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """The `run.json` of each run that the front was merged from; of a run alone, by no name."""
+        merged: Any = self.manifest.get("runs") or {"": self.manifest}
+        if not isinstance(merged, dict) or not all(isinstance(r, dict) for r in merged.values()):
+            text = "expected the figures of each run by its name"
+            raise InputError.of(str(self.folder / files.RUN), text, "runs")
+        return merged
+
+    @property
     def asked(self) -> Asked:
         """What was asked; of runs that were merged, of the first."""
         return next(iter(self._asked.values()))
 
     def asked_of(self, row: Row) -> Asked:
         """Return what was asked in the run that found a design: of merged ones, the row's own."""
-        run = cell(row.get("run")) if "runs" in self.manifest else ""
+        run = "" if "" in self.runs else cell(row.get("run"))
         if run not in self._asked:
             text = f"expected one of {', '.join(self._asked)}, got {run!r}"
             raise InputError.of(str(self.front), text, "run")
@@ -97,10 +106,9 @@ class Stored:
 
     @cached_property
     def _asked(self) -> dict[str, Asked]:
-        """What was asked in each run that the front was merged from; without a name in one run."""
-        runs: dict[str, Any] = self.manifest.get("runs") or {"": self.manifest}
+        """What was asked in each of the runs."""
         place = self.folder / files.RUN
-        return {name: Asked.of(manifest, place) for name, manifest in runs.items()}
+        return {name: Asked.of(manifest, place) for name, manifest in self.runs.items()}
 
     def row(self, number: int) -> Row:
         """Return a design; the first line below the names is number 1. Raises `InputError`."""

@@ -43,11 +43,7 @@ def _convergence(stored: Stored) -> dict[str, Any] | None:
 
 def facts(stored: Stored) -> dict[str, str]:
     """Return what the run is, for the head of the page; of merged runs, of each."""
-    runs: dict[str, dict[str, Any]] = stored.manifest.get("runs") or {"": stored.manifest}
-    return {
-        f"run {name}".strip() if name else "run": _facts(manifest)
-        for name, manifest in runs.items()
-    }
+    return {f"run {name}".strip(): _facts(run) for name, run in stored.runs.items()}
 
 
 def _facts(run: dict[str, Any]) -> str:

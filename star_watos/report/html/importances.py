@@ -12,6 +12,7 @@ from star_watos.explore.files import TRIALS
 from star_watos.explore.record import State
 from star_watos.explore.stored import Stored
 from star_watos.files import cell
+from star_watos.spec import InputError
 
 LEAST_TRIALS = 20
 """Distinct ones that worked out; the best tenth of fewer says nothing."""
@@ -37,7 +38,11 @@ def importances(stored: Stored) -> Importances | None:
     """
     space = Space.of(stored.asked.sweep.space)
     varied = [name for name, values in space.axes.items() if len(values) > 1]
-    trials = list(_trials(stored.folder / TRIALS, space, stored.objectives))[-MOST_TRIALS:]
+    path = stored.folder / TRIALS
+    try:
+        trials = list(_trials(path, space, stored.objectives))[-MOST_TRIALS:]
+    except (KeyError, ValueError) as error:
+        raise InputError.of(str(path), f"is not of this run: {error}") from None
     if len(trials) < LEAST_TRIALS or not varied:
         return None
     shares = {name: _shares(trials, varied, name, s) for name, s in stored.objectives.items()}

@@ -8,6 +8,7 @@ from star_watos.explore.star import tile_of
 from star_watos.explore.star_mesh import spread_of
 from star_watos.report.html.cores import panels_of
 from star_watos.report.html.look import Bar, Dies, Look, Timeline, links_of, timeline
+from star_watos.spec import InputError
 from star_watos.star import STAR
 from star_watos.star.spatial import MeshRun, mesh_document, run_mesh_task
 from star_watos.star.spatial.event import Layer, play_layer
@@ -24,7 +25,8 @@ def look_at(chosen: Chosen, *, closely: bool) -> Look:
     hardware, task = chosen.parts()
     how, asked = (STAR, tile_of(chosen, task)), spread_of(chosen, hardware)
     run = run_mesh_task(hardware.core, hardware.noc, task, asked, how, banded=False)
-    assert not isinstance(run, Overflow)  # noqa: S101 (a design of a front fits)
+    if isinstance(run, Overflow):
+        raise InputError.of(chosen.place, f"does not fit: {run}")
     panels = panels_of(mesh_document(run), run.run.alone.result)
     small = run.run.alone.n_cores <= MOST_CORES
     played = _layer(play_layer(run.run)) if closely and small else None

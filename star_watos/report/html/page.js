@@ -76,7 +76,7 @@ function showDesign() {
   byId("design-best").textContent = bestBy(place);
   byId("again").textContent = data.again + (place + 1);
   byId("design-values").replaceChildren(...data.columns.map((each) =>
-    row("td", [each.label, shown(each, place)])));
+    row("td", [each.sense ? `${each.label}, ${each.sense}` : each.label, shown(each, place)])));
 }
 
 function showChips() {

@@ -24,10 +24,22 @@ def can_write() -> bool:
 
 
 def write_report(stored: Stored) -> None:
-    """Write `report.html` into the run's folder. Raises `InputError` where it has no designs."""
+    """Write `report.html` into the run's folder. Raises `InputError` where its front is damaged."""
+    _check(stored)
+    write_whole(stored.folder / REPORT, page(stored))
+
+
+def _check(stored: Stored) -> None:
+    """Refuse a front without designs, or without what was searched, or with objectives of text."""
     if not stored.rows:
         raise InputError.of(str(stored.front), "has no designs to show")
-    write_whole(stored.folder / REPORT, page(stored))
+    for number, row in enumerate(stored.rows, start=1):
+        for name in (*stored.asked.sweep.space, *stored.objectives):
+            if name not in row:
+                raise InputError.of(str(stored.front), f"has no column {name}")
+            if name in stored.objectives and isinstance(row[name], str):
+                text = f"expected a number in design {number}, got {row[name]!r}"
+                raise InputError.of(str(stored.front), text, name)
 
 
 def page(stored: Stored) -> str:
@@ -84,7 +96,6 @@ def _facts(stored: Stored) -> str:
 
 
 def _configuration(stored: Stored) -> str:
-    runs = stored.manifest.get("runs") or {"": stored.manifest}
-    shown = {name: {k: run.get(k) for k in ("config", "packages")} for name, run in runs.items()}
-    text = shown if len(shown) > 1 else next(iter(shown.values()))
-    return escape(json.dumps(text, indent=2, ensure_ascii=False))
+    said = ("config", "packages")
+    every = {name: {key: run.get(key) for key in said} for name, run in stored.runs.items()}
+    return escape(json.dumps(every.get("", every), indent=2, ensure_ascii=False))

@@ -4,6 +4,7 @@ from star_watos.cost import Overflow, number
 from star_watos.explore.chosen import Chosen
 from star_watos.explore.serving import way_of
 from star_watos.report.html.look import Look, Panel
+from star_watos.spec import InputError
 from star_watos.watos.serving import Service
 from star_watos.watos.silicon import area_mm2
 
@@ -12,7 +13,8 @@ def look_at(chosen: Chosen, *, closely: bool) -> Look:  # noqa: ARG001 (nothing 
     """Return what there is to see of a wafer and its way to serve."""
     wafer, serving = chosen.parts()
     found = way_of(chosen, wafer, serving)
-    assert not isinstance(found, Overflow)  # noqa: S101 (a design of a front fits)
+    if isinstance(found, Overflow):
+        raise InputError.of(chosen.place, f"does not fit: {found}")
     (way,) = found.ways.values()
     held = {
         name: number(part.phase.memory_bytes)
