@@ -251,12 +251,8 @@ def test_explore_prints_one_json_document_and_writes_the_files(run, app, sweep):
     assert set(document) >= RUN | {"schema", "front"}
     assert document["outer_trials"] == 8
     assert set(document["time_s"]) == {"model", "sampler", "io", "other"}
-    assert {p.name for p in Path("o").iterdir()} == {
-        "journal.jsonl",
-        "pareto.csv",
-        "run.json",
-        "trials.csv",
-    }
+    files = {"journal.jsonl", "pareto.csv", "report.html", "run.json", "trials.csv"}
+    assert {p.name for p in Path("o").iterdir()} == files
     assert strict(Path("o/run.json").read_text()).items() <= document.items()
 
 

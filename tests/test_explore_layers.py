@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from star_watos.explore import explore, non_dominated, signs_of
 from star_watos.explore.candidates import load_sweep
-from star_watos.explore.layers import GROWTH, combinations, terms, text
+from star_watos.explore.layers import GROWTH, combinations, terms
 from star_watos.explore.stack import Design, Load, load_of
 from star_watos.explore.star import METRICS, CoreExploration, CoreProblem
 from star_watos.explore.tilings import outcomes
 from star_watos.spec import load
 from star_watos.star import Core, Resources, Tile, evaluate, legal_tiles
+from star_watos.star.by_layer import text_of, values_of
 
 SWEEP = """
 kind: star-exploration
@@ -166,20 +167,14 @@ def test_a_profile_without_layers_has_one_tile(sweep_of):
     assert rows["per-layer"] == rows["common"]
 
 
-def by_layer(said):
-    """Return the number of each of 30 layers that a cell of `pareto.csv` names."""
-    runs = [run.split("x") for run in said.split()] if isinstance(said, str) else [(said, 30)]
-    return [float(size) for size, count in runs for _ in range(int(count))]
-
-
 def test_a_combination_costs_what_its_layers_cost(sweep_of):
     """Sums of each layer's own figures, from the tiles that the text names."""
     sweep = sweep_of("smollm2_2k_90pct")
     task, core = sweep.workload, sweep.hardware
     one = load_of(task, None)
     row = CoreProblem(sweep).evaluate({}).rows[0]
-    keys, heads = (by_layer(row[name]) for name in ("key_tile", "heads_together"))
-    assert len(keys) == len(heads) == task.load().n_layers
+    layers = task.load().n_layers
+    keys, heads = (values_of(row[name], layers) for name in ("key_tile", "heads_together"))
     latency = 0.0
     for group in range(one.layers):
         first = one.groups.index(group)
@@ -228,9 +223,10 @@ def test_nothing_fits_names_the_nearest(sweep_of):
         assert sum(outcome.infeasible.values()) == outcome.points
 
 
-def test_texts_of_tiles():
-    assert text([32] * 4) == 32
-    assert text([64, 32, 32, 64]) == "64x1 32x2 64x1"
+def test_texts_of_tiles_read_back():
+    for values, said in (([32] * 4, 32), ([64, 32, 32, 64], "64x1 32x2 64x1")):
+        assert text_of(values) == said
+        assert values_of(said, 4) == values
 
 
 def test_the_cap_is_told(sweep_of):

@@ -21,7 +21,14 @@ from star_watos.watos import (
 )
 from star_watos.watos.event import Kind, Piece, PlanWork, StageWork, play_iteration
 from star_watos.watos.event.build import iteration_graph
-from star_watos.watos.event.mesh import Collectives, Joins, Place, mesh_tasks, play_on_mesh
+from star_watos.watos.event.mesh import (
+    Collectives,
+    Joins,
+    Place,
+    link_bytes,
+    mesh_tasks,
+    play_on_mesh,
+)
 from star_watos.watos.event.tasks import Load
 from star_watos.watos.snake import to_next_stage
 from star_watos.watos.traffic import Rectangles
@@ -260,3 +267,16 @@ def test_steps_alike_may_be_one(monkeypatch):
 def test_the_first_wafers_do_not_depend_on_how_many_follow():
     few, many = list(cases(2, seed=5)), list(cases(4, seed=5))
     assert [case.machine for case in few] == [case.machine for case in many[:2]]
+
+
+def test_bytes_over_links_are_those_of_all_flows_that_are_played():
+    for case in cases(12, seed=5):
+        given = (case.machine, case.model, case.training, case.plan)
+        result = evaluate(*given)
+        tasks = play_on_mesh(*given, result).tasks
+        mesh, found = link_bytes(*given, result)
+        played = np.zeros(mesh.n_links)
+        for links, n_bytes in zip(tasks.links, tasks.n_bytes, strict=True):
+            played[links] += n_bytes
+        assert found == pytest.approx(played, rel=1e-9)
+        assert found.any() or case.plan.devices[0] == 1

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from star_watos.cli import common, simulation
+from star_watos.cli import common, fronts, simulation
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.star import AttentionTask, Dataflow
+    from star_watos.star import AttentionTask, Core, Dataflow
 
 CoreName = Annotated[str, typer.Argument(help="Shipped name or path of a core.")]
 SeqLen = Annotated[str, typer.Option(metavar="TOKENS", help="Keys; 128k is 131,072, 1M 1,048,576.")]
@@ -69,66 +69,78 @@ PlotFile = Annotated[
 
 
 def add_simulate(app: typer.Typer) -> None:
-    """Give `app` the command `simulate`."""
+    """Give `app` the command."""
+    app.command()(simulate)
 
-    @app.command()
-    def simulate(
-        core: CoreName = "star_28nm",
-        seq_len: SeqLen = "128k",
-        queries: Queries = None,
-        phase: PhaseName = None,
-        model: ModelName = "llama2_7b",
-        sparsity: Profile = "sofa_2pct",
-        keep_ratio: KeepRatio = None,
-        kv_ratio: KvRatio = None,
-        causal: Causal = True,
-        tile: KeyTile = None,
-        predictor: PredictorName = None,
-        sorter: SorterName = None,
-        attention: AttentionName = None,
-        schedule: ScheduleName = None,
-        tiling: TilingName = None,
-        mesh: MeshShape = None,
-        noc: NocName = None,
-        dataflow: CirculationName = None,
-        ring: RingName = None,
-        partition: PartitionName = None,
-        overlap: Overlap = True,
-        fidelity: FidelityName = "analytic",
-        trace: TraceFile = None,
-        plot: PlotFile = None,
-        overrides: common.Overrides = None,
-        as_json: common.Json = False,
-    ) -> None:
-        """One core or a mesh of them, one workload: latency, energy, area, and what bounds it."""
-        from star_watos.report.core import print_core
-        from star_watos.spec import load
-        from star_watos.star import Core
 
-        how = common.choice("--fidelity", fidelity, common.Fidelity)
-        if trace is not None and how is not common.Fidelity.EVENT:
-            raise InputError.of("--trace", "is of the event simulation: --fidelity event")
-        of_core, of_noc = simulation.overrides(overrides or [])
-        design = load(Core, core, "configs/cores", of_core)
-        fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
-        task = _task(fields | {"phase": phase}, sparsity, _ratios(keep_ratio, kv_ratio))
-        chosen = {"predictor": predictor, "sorter": sorter, "attention": attention}
-        flow = _dataflow(chosen | {"schedule": schedule, "tiling": tiling})
-        spread = {"dataflow": dataflow, "ring": ring, "partition": partition}
-        others = {
-            "--no-overlap": not overlap,
-            "--noc": noc is not None,
-            "--set noc": bool(of_noc),
-            "--plot": plot is not None,
-        }
-        asked = simulation.asked(mesh, spread, others, overlap=overlap)
-        common.check_picture(plot)
-        run = simulation.Simulation(design, task, flow, tile, how, trace, plot, keep_ratio is None)
-        report = run.of_core() if asked is None else run.of_mesh(asked, noc, of_noc)
-        if as_json:
-            common.print_json(report)
-        else:
-            print_core(report)
+def simulate(
+    context: typer.Context,
+    core: CoreName = "star_28nm",
+    source: fronts.From = None,
+    row: fronts.Row = None,
+    seq_len: SeqLen = "128k",
+    queries: Queries = None,
+    phase: PhaseName = None,
+    model: ModelName = "llama2_7b",
+    sparsity: Profile = "sofa_2pct",
+    keep_ratio: KeepRatio = None,
+    kv_ratio: KvRatio = None,
+    causal: Causal = True,
+    tile: KeyTile = None,
+    predictor: PredictorName = None,
+    sorter: SorterName = None,
+    attention: AttentionName = None,
+    schedule: ScheduleName = None,
+    tiling: TilingName = None,
+    mesh: MeshShape = None,
+    noc: NocName = None,
+    dataflow: CirculationName = None,
+    ring: RingName = None,
+    partition: PartitionName = None,
+    overlap: Overlap = True,
+    fidelity: FidelityName = "analytic",
+    trace: TraceFile = None,
+    plot: PlotFile = None,
+    overrides: common.Overrides = None,
+    as_json: common.Json = False,
+) -> None:
+    """One core or a mesh of them, one workload: latency, energy, area, and what bounds it."""
+    how = common.choice("--fidelity", fidelity, common.Fidelity)
+    if trace is not None and how is not common.Fidelity.EVENT:
+        raise InputError.of("--trace", "is of the event simulation: --fidelity event")
+    show = simulation.Show(how, trace, plot)
+    design = fronts.chosen(context, "star simulate", source, row, {"fidelity", "trace", "plot"})
+    if design is not None:
+        _print(simulation.of_chosen(design, overrides or [], show), as_json=as_json)
+        return
+    of_core, of_noc = simulation.overrides(overrides or [])
+    fields = {"model": model, "seq_len": seq_len, "queries": queries, "causal": causal}
+    task = _task(fields | {"phase": phase}, sparsity, _ratios(keep_ratio, kv_ratio))
+    chosen = {"predictor": predictor, "sorter": sorter, "attention": attention}
+    flow = _dataflow(chosen | {"schedule": schedule, "tiling": tiling})
+    others = {"--no-overlap": not overlap, "--noc": noc is not None, "--set noc": bool(of_noc)}
+    spread = {"dataflow": dataflow, "ring": ring, "partition": partition}
+    asked = simulation.asked(mesh, spread, others | show.of_mesh, overlap=overlap)
+    common.check_picture(plot)
+    run = simulation.Simulation(_core(core, of_core), task, flow, tile, show, keep_ratio is None)
+    joined = None if asked is None else simulation.load_noc(noc, of_noc)
+    _print(run.report(asked, joined), as_json=as_json)
+
+
+def _core(name: str, changes: list[str]) -> "Core":
+    from star_watos.spec import load
+    from star_watos.star import Core
+
+    return load(Core, name, "configs/cores", changes)
+
+
+def _print(report: dict[str, Any], *, as_json: bool) -> None:
+    from star_watos.report.core import print_core
+
+    if as_json:
+        common.print_json(report)
+    else:
+        print_core(report)
 
 
 def _dataflow(given: dict[str, str | None]) -> "Dataflow":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from star_watos.cli import common
+from star_watos.cli.reporting import write_page
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,7 +118,10 @@ def add_explore(app: typer.Typer, tool: str) -> None:
             _write_junit(options, error)
             raise
         _write_junit(options, result)
-        _report(result, _refined(problem, result), options)
+        refined = _refined(problem, result)
+        if result.rows and result.exit_code != common.INTERRUPTED:
+            write_page(tool, result.out)
+        _report(result, refined, options)
 
 
 def _check_junit(path: Path | None) -> None:

@@ -8,7 +8,8 @@ from star_watos.cli import common
 from star_watos.errors import InputError, Mark, Problem
 
 if TYPE_CHECKING:
-    from star_watos.star import AttentionTask, Core, Dataflow, TaskRun
+    from star_watos.explore.chosen import Chosen
+    from star_watos.star import AttentionTask, Core, Dataflow, TaskRun, Tile
     from star_watos.star.spatial import Asked, MeshTaskRun, Noc
 
 NOC = "noc."
@@ -19,19 +20,40 @@ MOST_CORES = 2**10
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """How closely a run is followed, and where what comes of it goes."""
+
+    fidelity: common.Fidelity
+    trace: Path | None
+    plot: Path | None
+
+    @property
+    def of_mesh(self) -> dict[str, bool]:
+        """What is of a mesh alone, and whether it was asked for."""
+        return {"--plot": self.plot is not None}
+
+    @property
+    def events(self) -> bool:
+        """Whether events are played out."""
+        return self.fidelity is common.Fidelity.EVENT
+
+
+@dataclass(frozen=True, slots=True)
 class Simulation:
     """One design and workload."""
 
     design: "Core"
     task: "AttentionTask"
     flow: "Dataflow"
-    tile: int | None
-    fidelity: common.Fidelity
-    trace: Path | None
-    plot: Path | None
+    tile: "Tile | int | None"
+    show: Show
     banded: bool
 
-    def of_core(self) -> dict[str, Any]:
+    def report(self, asked: "Asked | None", noc: "Noc | None") -> dict[str, Any]:
+        """Return the document of a mesh of cores that `noc` joins, or without it of one core."""
+        return self._of_core() if asked is None or noc is None else self._of_mesh(asked, noc)
+
+    def _of_core(self) -> dict[str, Any]:
         """Return the document of one core; what does not fit stops here."""
         from star_watos.cost import Overflow
         from star_watos.star import document, run_task
@@ -39,7 +61,7 @@ class Simulation:
         run = run_task(self.design, self.task, self.flow, self.tile, banded=self.banded)
         if isinstance(run, Overflow):
             common.does_not_fit(run)
-        if self.fidelity is common.Fidelity.EVENT:
+        if self.show.events:
             run = self._played(run)
         for text in run.notes:
             common.note(text)
@@ -51,29 +73,27 @@ class Simulation:
         from star_watos.star.event import trace_events
 
         played = run.played()
-        if self.trace is not None and played.events is not None:
-            write_trace(self.trace, trace_events(played.events))
+        if self.show.trace is not None and played.events is not None:
+            write_trace(self.show.trace, trace_events(played.events))
         return played
 
-    def of_mesh(self, asked: "Asked", noc: str | None, changes: list[str]) -> dict[str, Any]:
+    def _of_mesh(self, asked: "Asked", noc: "Noc") -> dict[str, Any]:
         """Return the document of a mesh of cores."""
         from star_watos.cost import Overflow
         from star_watos.star.spatial import mesh_document, run_mesh_task
 
-        joined = load_noc(noc, changes)
-        run = run_mesh_task(
-            self.design, joined, self.task, asked, (self.flow, self.tile), banded=self.banded
-        )
+        how = (self.flow, self.tile)
+        run = run_mesh_task(self.design, noc, self.task, asked, how, banded=self.banded)
         if isinstance(run, Overflow):
             common.does_not_fit(run)
-        if self.fidelity is common.Fidelity.EVENT:
+        if self.show.events:
             run = self._mesh_played(run)
         for text in run.notes:
             common.note(text)
-        if self.plot is not None:
+        if self.show.plot is not None:
             from star_watos.report.mesh import plot_mesh
 
-            plot_mesh(run.run, self.plot, timeline=self.fidelity is common.Fidelity.EVENT)
+            plot_mesh(run.run, self.show.plot, timeline=self.show.events)
         return mesh_document(run)
 
     def _mesh_played(self, run: "MeshTaskRun") -> "MeshTaskRun":
@@ -83,9 +103,35 @@ class Simulation:
 
         with common.interruptible("the event simulation of the mesh"):
             played = replace(run, run=replace(run.run, events_s=events_s(run.run)))
-            if self.trace is not None:
-                write_trace(self.trace, layer_trace(play_layer(run.run)))
+            if self.show.trace is not None:
+                write_trace(self.show.trace, layer_trace(play_layer(run.run)))
         return played
+
+
+def of_chosen(chosen: "Chosen", changes: list[str], show: Show) -> dict[str, Any]:
+    """Return the document of a design of a front, its hardware with changes."""
+    from star_watos.explore.kinds import Kind
+    from star_watos.explore.star import tile_of
+    from star_watos.star import STAR
+
+    common.check_picture(show.plot)
+    if chosen.asked.kind is Kind.MESH:
+        return _of_chosen_mesh(chosen, changes, show)
+    _of_mesh_only(show.of_mesh)
+    core, task = chosen.parts(changes)
+    tile = tile_of(chosen, task)
+    return Simulation(core, task, STAR, tile, show, banded=True).report(None, None)
+
+
+def _of_chosen_mesh(chosen: "Chosen", changes: list[str], show: Show) -> dict[str, Any]:
+    from star_watos.explore.star import tile_of
+    from star_watos.explore.star_mesh import spread_of
+    from star_watos.star import STAR
+
+    named = [text if text.startswith(NOC) else f"core.{text}" for text in changes]
+    mesh, task = chosen.parts(named)
+    run = Simulation(mesh.core, task, STAR, tile_of(chosen, task), show, banded=True)
+    return run.report(spread_of(chosen, mesh), mesh.noc)
 
 
 def load_noc(name: str | None, changes: list[str]) -> "Noc":
@@ -135,13 +181,18 @@ def asked(
         if text is not None
     }
     if mesh is None:
-        given = [f"--{name}" for name in chosen] + [name for name in others if others[name]]
-        if given:
-            said = (InputError.of(option, "is of a mesh of cores: --mesh RxC") for option in given)
-            raise InputError(problem for error in said for problem in error.problems)
+        _of_mesh_only({f"--{name}": True for name in chosen} | others)
         return None
     rows, cols = common.shape("--mesh", mesh)
     if rows * cols > MOST_CORES:
         raise InputError.of("--mesh", f"expected {MOST_CORES:,} cores at most, got {rows * cols:,}")
     circulation = chosen.pop("dataflow", None)
     return Asked(rows, cols, circulation, **chosen, overlap=overlap)
+
+
+def _of_mesh_only(options: dict[str, bool]) -> None:
+    """Refuse options that were given without a mesh."""
+    given = [option for option, there in options.items() if there]
+    if given:
+        text = "is of a mesh of cores: --mesh RxC"
+        raise InputError(Problem(Mark(option), "", text) for option in given)

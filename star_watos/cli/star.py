@@ -10,6 +10,7 @@ from star_watos.cli.collective import add_collective
 from star_watos.cli.compare import add_compare
 from star_watos.cli.core import add_simulate
 from star_watos.cli.exporting import add_export
+from star_watos.cli.reporting import add_report
 from star_watos.cli.runs import add_runs
 from star_watos.errors import InputError
 
@@ -25,6 +26,7 @@ add_simulate(app)
 exploring.add_explore(app, "star")
 add_runs(app, "star")
 add_export(app)
+add_report(app, "star")
 add_accuracy(app)
 add_compare(app)
 add_collective(app)

@@ -5,18 +5,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from star_watos.cli import choices, common, exploring, measured
+from star_watos.cli import choices, common, exploring, fronts, measured
 from star_watos.cli.chakra import Force, check_chakra, counted
 from star_watos.cli.collective import add_collective
 from star_watos.cli.compare_wafers import add_compare
 from star_watos.cli.exporting import add_export
 from star_watos.cli.faults import add_faults, check_faults, simulated
+from star_watos.cli.reporting import add_report
 from star_watos.cli.runs import add_runs
 from star_watos.cli.serve import add_serve
 from star_watos.errors import InputError
 
 if TYPE_CHECKING:
-    from star_watos.watos import Simulation
+    from star_watos.explore.chosen import Chosen
+    from star_watos.watos import Simulation, Training
+    from star_watos.watos.hardware import Hardware
+
+BESIDE_FROM = {"fidelity", "trace", "balance", "without", "chakra", "faults", "force"}
+"""Parameters of `simulate` that go with a design of a front."""
 
 app = common.new_app("watos", "Wafers and the strategies that train language models on them.")
 
@@ -28,7 +34,10 @@ def main() -> None:
 
 @app.command()
 def simulate(
+    context: typer.Context,
     wafer: choices.Hardware = "watos_config3",
+    source: fronts.From = None,
+    row: fronts.Row = None,
     model: choices.ModelName = "llama3_70b",
     seq_len: choices.SeqLen = "4k",
     global_batch: choices.GlobalBatch = 512,
@@ -62,24 +71,22 @@ def simulate(
 
     Degrees that are not given are chosen by evaluating every legal plan.
     """
-    from star_watos.spec import validate
-    from star_watos.watos import Training, load_hardware
-
     event = fidelity is common.Fidelity.EVENT
-    if trace is not None and not event:
-        raise InputError.of("--trace", "is of the event simulation: --fidelity event")
-    if without and not balance:
-        raise InputError.of("--without", "leaves out a part of --balance")
+    _check(trace, event, without, balance)
     check_faults(faults, {"--balance": balance, "--chakra": chakra, "--devices": devices})
     check_chakra(chakra, force=force)
-    design = load_hardware(wafer, overrides or [])
-    workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
-    workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
-    training = validate(Training, common.options_document("watos simulate", workload))
-    degrees = {"tp": tp, **_shape(tp_shape), "pp": pp, "dp": dp, "cp": cp, "ep": ep, "zero": zero}
-    degrees |= {"microbatch": microbatch, "sp": sp, "recompute": recompute.number}
-    degrees |= {"virtual_stages": virtual_stages, "schedule": schedule.number if schedule else None}
-    wanted = {name: int(value) for name, value in degrees.items() if value is not None}
+    chosen = fronts.chosen(context, "watos simulate", source, row, BESIDE_FROM)
+    if chosen is not None:
+        design, training, wanted, devices = _of_chosen(chosen, overrides or [])
+        check_faults(faults, {"several wafers": devices})
+    else:
+        workload = {"model": model, "seq_len": seq_len, "global_batch": global_batch}
+        workload |= {"attention": attention.value, "precision": precision.value, "overlap": overlap}
+        design, training = _asked(wafer, overrides or [], workload)
+        degrees = {"tp": tp, **_shape(tp_shape), "pp": pp, "dp": dp, "cp": cp, "ep": ep}
+        degrees |= {"zero": zero, "microbatch": microbatch, "sp": sp, "recompute": recompute.number}
+        degrees |= {"virtual_stages": virtual_stages, "schedule": _number(schedule)}
+        wanted = {name: int(value) for name, value in degrees.items() if value is not None}
     result, broken = simulated(design, training, wanted, devices, faults)
     beside = {
         "faults": broken,
@@ -87,6 +94,34 @@ def simulate(
         "balance": _balanced(result, wanted, without or []) if balance else None,
     }
     _show(_played(result, trace) if event else result, beside, as_json=as_json)
+
+
+def _check(trace: Path | None, event: bool, without: list[str] | None, balance: bool) -> None:
+    """Refuse an option without the one that it is of."""
+    if trace is not None and not event:
+        raise InputError.of("--trace", "is of the event simulation: --fidelity event")
+    if without and not balance:
+        raise InputError.of("--without", "leaves out a part of --balance")
+
+
+def _asked(wafer: str, changes: list[str], workload: dict[str, Any]) -> "tuple[Hardware, Training]":
+    """Return hardware and workload that the options describe."""
+    from star_watos.spec import validate
+    from star_watos.watos import Training, load_hardware
+
+    design = load_hardware(wafer, changes)
+    return design, validate(Training, common.options_document("watos simulate", workload))
+
+
+def _of_chosen(
+    chosen: "Chosen", changes: list[str]
+) -> "tuple[Hardware, Training, dict[str, int], int | None]":
+    """Return hardware with changes, workload, plan and devices of a design of a front."""
+    from star_watos.explore.watos import degrees_of
+
+    wafer, training = chosen.parts(changes)
+    wafers = getattr(chosen.asked.sweep, "wafers", 1)
+    return wafer, training, degrees_of(chosen), wafers * wafer.n_dies if wafers > 1 else None
 
 
 def _balanced(result: "Simulation", wanted: dict[str, int], without: list[str]) -> dict[str, Any]:
@@ -144,6 +179,10 @@ def _handed_off(result: "Simulation", folder: Path, *, force: bool) -> dict[str,
     return found | {"nodes": made.n_nodes, "groups": len(groups)}
 
 
+def _number(schedule: choices.ScheduleChoice | None) -> int | None:
+    return None if schedule is None else schedule.number
+
+
 def _shape(text: str | None) -> dict[str, int]:
     """Return rows and columns of `RxC`."""
     if text is None:
@@ -155,6 +194,7 @@ def _shape(text: str | None) -> dict[str, int]:
 exploring.add_explore(app, "watos")
 add_runs(app, "watos")
 add_export(app)
+add_report(app, "watos")
 add_collective(app)
 add_compare(app)
 add_faults(app)

@@ -1,6 +1,7 @@
 """The files of a run: `pareto.csv`, `trials.csv`, `run.json`, `journal.jsonl` in one folder.
 
-`refined.csv` is there if asked. `trials.csv` and the journal grow, each batch in one write.
+`refined.csv` is there if asked, and `report.html` is made of the others (`star_watos.report.html`).
+`trials.csv` and the journal grow, each batch in one write.
 """
 
 import json
@@ -14,8 +15,8 @@ from star_watos.explore.space import Space
 from star_watos.files import Scalar, cell, lines
 
 PARETO, TRIALS, RUN, REFINED = "pareto.csv", "trials.csv", "run.json", "refined.csv"
-JOURNAL = "journal.jsonl"
-NAMES = PARETO, TRIALS, RUN, REFINED, JOURNAL
+JOURNAL, REPORT = "journal.jsonl", "report.html"
+NAMES = PARETO, TRIALS, RUN, REFINED, JOURNAL, REPORT
 OUTCOME = ("points", "feasible", "constraint", "excess", "repeat_of")
 """What `trials.csv` says of a candidate beside its state, parameters and objectives."""
 

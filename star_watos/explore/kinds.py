@@ -30,6 +30,15 @@ class Kind(StrEnum):
         """
         return self.value.partition("-")[0]
 
+    @property
+    def command(self) -> str:
+        """The command that looks at one of its designs.
+
+        >>> Kind.MESH.command, Kind.SERVING.command
+        ('star simulate', 'watos serve')
+        """
+        return f"{self.tool} {'serve' if self is Kind.SERVING else 'simulate'}"
+
 
 def kind_of(sweep: str, tool: str) -> Kind:
     """Return the kind of the sweep that a name means; of no kind of `tool`, its first.

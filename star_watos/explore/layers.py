@@ -5,8 +5,7 @@ are found layer by layer: what is beaten among the first layers stays beaten wha
 is exact; only where more than `MOST` are left they are thinned, and the outcome says so.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -100,13 +99,3 @@ def _spread_out(values: Values, most: int) -> NDArray[np.intp]:
         places = np.floor((values - low) / width * cells)
         kept = np.unique(places, axis=0, return_index=True)[1]
     return np.union1d(kept, ends)
-
-
-def text(values: Sequence[int]) -> int | str:
-    """Return what each layer has, first to last: one number if all are alike, else runs.
-
-    >>> text([64, 64]), text([64, 64, 96])
-    (64, '64x2 96x1')
-    """
-    runs = [(value, len(list(run))) for value, run in groupby(values)]
-    return runs[0][0] if len(runs) == 1 else " ".join(f"{v}x{n}" for v, n in runs)

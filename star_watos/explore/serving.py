@@ -7,15 +7,24 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from star_watos.cost import Column, number
+from star_watos.cost import Column, Overflow, number
 from star_watos.explore.candidates import parts
-from star_watos.explore.problem import Outcome, Parameters
+from star_watos.explore.chosen import Chosen
+from star_watos.explore.problem import Outcome, Parameters, Row
 from star_watos.explore.reduce import Room, reduce
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.watos import worst_limit
-from star_watos.spec import From
+from star_watos.spec import From, InputError
 from star_watos.watos import Dies, Plans, Wafer, wafer_metrics, wafer_overflow
-from star_watos.watos.serving import Search, Served, Serving, Together
+from star_watos.watos.serving import (
+    Search,
+    Served,
+    Service,
+    Serving,
+    Together,
+    Way,
+    sequences_tried,
+)
 
 METRICS = frozenset(
     {
@@ -79,6 +88,42 @@ class ServingProblem:
             {**figures, **wafer_metrics(wafer)},
             Room("memory of the fullest die", held, wafer.memory_capacity_bytes, "B"),
         )
+
+
+def way_of(chosen: Chosen, wafer: Wafer, serving: Serving) -> Service | Overflow:
+    """Return the way to serve of a design of a front, on `wafer`, or by how much it does not fit.
+
+    Two ways to split a wafer may have the same plans: the one that takes the row's time is meant.
+    """
+    search = Search(wafer, Dies(wafer), serving.load(), serving)
+    tried = sequences_tried()
+    tried = tried[tried == chosen.row.get("sequences")]
+    ways = _ways(chosen, search, tried) if tried.size else []
+    if not ways:
+        raise InputError.of(chosen.place, "no way to serve has these plans")
+    with chosen.reading():
+        ttft_s = float(chosen.row["ttft_s"])
+    best = min(ways, key=lambda way: abs(way.ttft_s - ttft_s))
+    need, have = _figures_of(best)["memory_per_die_bytes"], wafer.memory_capacity_bytes
+    if need > have:
+        return Overflow("memory of the fullest die", need, have, "B")
+    return Service(wafer, search.machine, search.model, serving, {best.way: best})
+
+
+def _ways(chosen: Chosen, search: Search, sequences: NDArray[np.int64]) -> list[Served]:
+    """Return the ways to serve that have the plans of a design."""
+    row = chosen.row
+    if row.get("way") != Way.TOGETHER.value:
+        return [way for way in search.splits(sequences) if _is_of(_mapping_of(way), row)]
+    every = search.every_together(sequences)
+    columns = _mapping(search, every)
+    with chosen.reading():
+        same = np.all([columns[name] == row[name] for name in columns if name != "bound"], 0)
+    return [search.served_together(every, np.array([place])) for place in np.flatnonzero(same)]
+
+
+def _is_of(mapping: dict[str, Any], row: Row) -> bool:
+    return all(row.get(name) == value for name, value in mapping.items() if name != "bound")
 
 
 def _joined(columns: dict[str, Column], rows: list[dict[str, Any]]) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.star import AttentionTask, AttentionWork, Evaluation, Resources, Tile, evaluate
+from star_watos.star.by_layer import groups_of, values_of
 
 Rows = NDArray[np.intp]
 
@@ -27,9 +28,7 @@ class Load:
     def of(cls, task: AttentionTask, beside: Path | None) -> "Load":
         """Return what `task` is; a model's path starts in the folder `beside`."""
         model = task.load(beside)
-        ratios = task.ratios(model)
-        number = {one: i for i, one in enumerate(dict.fromkeys(ratios))}
-        return cls(task.work(model), tuple(number[one] for one in ratios))
+        return cls(task.work(model), groups_of(task.ratios(model)))
 
     @property
     def layers(self) -> int:
@@ -47,6 +46,17 @@ class Load:
         whole = whole if np.ndim(self.work.n_layers) else whole[..., np.newaxis]
         spread = np.broadcast_to(whole, (rows, self.layers * self.chunks))
         return spread.reshape(rows, self.layers, self.chunks)
+
+    def tile(self, keys: int | str, heads: int | str, *, per_layer: bool) -> Tile:
+        """Return the tile of these sizes; `per_layer` gives each group of layers its own.
+
+        Sizes are numbers, or what each layer has as text: see `star_watos.star.by_layer`.
+        """
+        every = [np.array(values_of(size, len(self.groups)), float) for size in (keys, heads)]
+        if not per_layer or self.layers == 1:
+            return Tile(*(float(each[0]) for each in every))
+        firsts = [self.groups.index(group) for group in range(self.layers)]
+        return Tile(*(np.repeat(each[firsts], self.chunks) for each in every), by_layer=True)
 
 
 load_of = lru_cache(maxsize=256)(Load.of)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from star_watos.explore.candidates import parts
+from star_watos.explore.chosen import Chosen
 from star_watos.explore.problem import Outcome, Parameters, mistake
 from star_watos.explore.stack import Design, load_of
 from star_watos.explore.sweep import Exploration
 from star_watos.explore.tilings import outcomes
+from star_watos.files import Scalar
 from star_watos.spec import From, InputError
-from star_watos.star import AttentionTask, Between, Core, Resources, legal_tiles
+from star_watos.star import AttentionTask, Between, Core, Resources, Tile, legal_tiles
 
 METRICS = frozenset(
     {
@@ -54,6 +56,18 @@ class CoreExploration(Exploration):
     """What is computed."""
     tiles: Tiles = Tiles.COMMON
     """`per-layer` gives layers that differ in what they keep a tile each, `common` one to all."""
+
+
+def tile_of(chosen: Chosen, task: AttentionTask) -> Tile:
+    """Return the tile of a design of a front of cores or meshes; of `task`, its workload."""
+    per_layer = getattr(chosen.asked.sweep, "tiles", Tiles.COMMON) is Tiles.PER_LAYER
+    with chosen.reading():
+        sizes = (_size(chosen.row[name]) for name in ("key_tile", "heads_together"))
+        return load_of(task, chosen.asked.beside).tile(*sizes, per_layer=per_layer)
+
+
+def _size(cell: Scalar) -> int | str:
+    return cell if isinstance(cell, str) else int(cell)
 
 
 class CoreProblem:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from star_watos.cost import Overflow
 from star_watos.explore.candidates import parts
+from star_watos.explore.chosen import Chosen
 from star_watos.explore.problem import Outcome, Parameters
 from star_watos.explore.reduce import reduce
 from star_watos.explore.stack import load_of
@@ -16,7 +17,18 @@ from star_watos.explore.star import METRICS
 from star_watos.explore.sweep import Exploration
 from star_watos.spec import From, Spec
 from star_watos.star import AttentionTask, Core
-from star_watos.star.spatial import MeshRun, Noc, alone, mesh_metrics, spread_over, spreads
+from star_watos.star.spatial import (
+    Asked,
+    Circulation,
+    MeshRun,
+    Noc,
+    Partition,
+    RingLayout,
+    alone,
+    mesh_metrics,
+    spread_over,
+    spreads,
+)
 from star_watos.units import Count
 
 
@@ -66,6 +78,17 @@ class MeshProblem:
         columns = {name: np.array([each[name] for each in figures]) for name in figures[0]}
         loss = {"accuracy_loss": task.profile.accuracy_loss}
         return reduce(self.sweep, _mapping(runs), columns | loss)
+
+
+def spread_of(chosen: Chosen, hardware: CoreMesh) -> Asked:
+    """Return how a design of a front spreads the sequence over its cores, `hardware`."""
+    return Asked(
+        hardware.rows,
+        hardware.cols,
+        chosen.one_of("dataflow", {kind.value: kind for kind in Circulation}),
+        chosen.one_of("ring", {kind.value: kind for kind in RingLayout}),
+        chosen.one_of("partition", {kind.value: kind for kind in Partition}),
+    )
 
 
 def _mapping(runs: list[MeshRun]) -> dict[str, NDArray[Any]]:

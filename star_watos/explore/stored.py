@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Asked:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """A run that has ended."""
 
@@ -80,19 +81,47 @@ class Stored:
         return cls(folder, manifest_of(folder / files.RUN), list(rows_of(front)))
 
     @property
+    def front(self) -> Path:
+        """Where the designs are."""
+        return self.folder / files.PARETO
+
+    @property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """The `run.json` of each run that the front was merged from; of a run alone, by no name."""
+        merged: Any = self.manifest.get("runs") or {"": self.manifest}
+        if not isinstance(merged, dict) or not all(isinstance(r, dict) for r in merged.values()):
+            text = "expected the figures of each run by its name"
+            raise InputError.of(str(self.folder / files.RUN), text, "runs")
+        return merged
+
+    @property
     def asked(self) -> Asked:
-        """What was asked."""
-        return Asked.of(self.manifest, self.folder / files.RUN)
+        """What was asked; of runs that were merged, of the first."""
+        return next(iter(self._asked.values()))
+
+    def asked_of(self, row: Row) -> Asked:
+        """Return what was asked in the run that found a design: of merged ones, the row's own."""
+        run = "" if "" in self.runs else cell(row.get("run"))
+        if run not in self._asked:
+            text = f"expected one of {', '.join(self._asked)}, got {run!r}"
+            raise InputError.of(str(self.front), text, "run")
+        return self._asked[run]
 
     @property
     def objectives(self) -> dict[str, Sense]:
         """What was searched for."""
         return self.asked.sweep.objectives
 
+    @cached_property
+    def _asked(self) -> dict[str, Asked]:
+        """What was asked in each of the runs."""
+        place = self.folder / files.RUN
+        return {name: Asked.of(manifest, place) for name, manifest in self.runs.items()}
+
     def row(self, number: int) -> Row:
         """Return a design; the first line below the names is number 1. Raises `InputError`."""
         if not 1 <= number <= len(self.rows):
-            has = f"{self.folder / files.PARETO} has {len(self.rows):,}"
+            has = f"{self.front} has {len(self.rows):,}"
             raise InputError.of("--row", f"expected 1 to {len(self.rows)}, got {number}; {has}")
         return self.rows[number - 1]
 

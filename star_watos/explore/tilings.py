@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Overflow
-from star_watos.explore.layers import MOST, combinations, terms, text
+from star_watos.explore.layers import MOST, combinations, terms
 from star_watos.explore.problem import Outcome
 from star_watos.explore.reduce import reduce, spread
 from star_watos.explore.stack import Design, Load, Rows, Stack
 from star_watos.explore.sweep import Exploration
+from star_watos.star.by_layer import text_of
 from star_watos.star.fit import layer_needs
 from star_watos.star.layer import Layer
 
@@ -153,5 +154,5 @@ def _shown(sizes: NDArray[np.float64], load: Load) -> NDArray[Any]:
         return whole
     layers = whole[:, :: load.chunks][:, load.groups]
     shown = np.empty(len(layers), dtype=object)
-    shown[:] = [text(row) for row in layers.tolist()]
+    shown[:] = [text_of(row) for row in layers.tolist()]
     return shown

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from star_watos.cost import Overflow
 from star_watos.explore.candidates import parts
+from star_watos.explore.chosen import Chosen
 from star_watos.explore.problem import Outcome, Parameters, Row
 from star_watos.explore.reduce import Room, Table, reduce_fitting
 from star_watos.explore.sweep import Exploration
@@ -52,6 +53,8 @@ METRICS = frozenset(
         "yield",
     }
 )
+PLAN = ("tp", "tp_rows", "tp_cols", "pp", "dp", "ep", "microbatch", "recompute", "sp", "zero")
+"""Columns of `pareto.csv` that say how it is trained."""
 RECOMPUTE_NAMES = np.array([policy.label for policy in Recompute])
 
 
@@ -172,15 +175,12 @@ def worst_limit(sweep: Exploration, wafer: Wafer, overflow: Overflow) -> Overflo
 
 def mapping_columns(plans: Plans) -> dict[str, np.ndarray[tuple[int], np.dtype[np.generic]]]:
     """Return the plans' columns as `pareto.csv` names them."""
-    return {
-        "tp": plans.tp,
-        "tp_rows": plans.tp_rows,
-        "tp_cols": plans.tp_cols,
-        "pp": plans.pp,
-        "dp": plans.dp,
-        "ep": plans.ep,
-        "microbatch": plans.microbatch,
-        "recompute": RECOMPUTE_NAMES[plans.recompute],
-        "sp": plans.sp,
-        "zero": plans.zero,
-    }
+    columns = {name: getattr(plans, name) for name in PLAN}
+    return columns | {"recompute": RECOMPUTE_NAMES[plans.recompute]}
+
+
+def degrees_of(chosen: Chosen) -> dict[str, int]:
+    """Return the plan of a design of a front: names of `Plans`' columns, or `tp`, and values."""
+    policy = chosen.one_of("recompute", {policy.label: policy for policy in Recompute})
+    with chosen.reading():
+        return {n: int(policy if n == "recompute" else chosen.row[n]) for n in PLAN}

@@ -1,12 +1,16 @@
 """The terminal report and the JSON of an exploration."""
 
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from star_watos.explore.kinds import Kind
 
 if TYPE_CHECKING:
     from star_watos.explore import Gate, Result
@@ -39,7 +43,18 @@ def print_exploration(result: "Result", refined: "list[Row]") -> None:
     if refined:
         console.print(_gains(refined), highlight=False)
     if result.rows:
-        console.print(f"files: {result.out}", highlight=False, markup=False, soft_wrap=True)
+        again = again_command(Kind(run["config"]["kind"]), result.out, 1)
+        for line in (f"files: {result.out}", f"the first design again: {again}"):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def again_command(kind: Kind, folder: Path, row: int) -> str:
+    """Return the command that looks at a design of the run in `folder`.
+
+    >>> again_command(Kind.SERVING, Path("out/my run"), 7)
+    "watos serve --from 'out/my run' --row 7"
+    """
+    return f"{kind.command} --from {shlex.quote(str(folder))} --row {row}"
 
 
 def _gains(refined: "list[Row]") -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from star_watos.cost import Overflow
 from star_watos.star.core import Core
-from star_watos.star.dataflow import STAR, Dataflow
+from star_watos.star.dataflow import STAR, Dataflow, Tile
 from star_watos.star.ratios import mean
 from star_watos.star.simulate import simulate
 from star_watos.star.task import AttentionTask
@@ -33,7 +33,7 @@ def beyond(
     core: Core,
     task: AttentionTask,
     model: Model,
-    key_tile: int | None = None,
+    key_tile: Tile | int | None = None,
     flow: Dataflow = STAR,
 ) -> Beyond | None:
     """Return what `task` assumes beyond the profile's length, if it is beyond it.
@@ -54,7 +54,7 @@ def beyond(
 
 
 def _latency_s(
-    core: Core, work: AttentionWork, key_tile: int | None, flow: Dataflow
+    core: Core, work: AttentionWork, key_tile: Tile | int | None, flow: Dataflow
 ) -> float | None:
     result = simulate(core, work, key_tile, flow)
     return None if isinstance(result, Overflow) else float(result.latency.total_s)

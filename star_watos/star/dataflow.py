@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+
 from star_watos.cost import Column
 from star_watos.errors import InputError, Mark, Problem
 
@@ -147,3 +149,14 @@ class Tile:
     """Query heads of one K/V head that share what a tile loads; divides their number."""
     by_layer: bool = field(default=False, kw_only=True)
     """Whether each group of layers has its own, along the last axis: [..., groups]."""
+
+    def each(self, groups: int) -> "list[Tile]":
+        """Return the tile of each group of layers.
+
+        >>> [tile.keys for tile in Tile(64.0).each(2)]
+        [64.0, 64.0]
+        """
+        if not self.by_layer:
+            return [self] * groups
+        both = (np.asarray(size).tolist() for size in (self.keys, self.heads))
+        return [Tile(*sizes) for sizes in zip(*both, strict=True)]

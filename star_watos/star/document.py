@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from star_watos.star.by_layer import tile_texts
 from star_watos.star.fit import spilled_rows, spilled_scores
 from star_watos.star.run import TaskRun
 from star_watos.star.simulate import Evaluation
@@ -13,12 +14,10 @@ def document(run: TaskRun) -> dict[str, Any]:
     """Return the JSON document `star-simulate/1` of a run."""
     result = run.result
     time_s = float(result.latency.total_s)
-    tile, flow = result.layer.chosen, result.layer.flow
     energy_j = {block: float(value) for block, value in result.energy.blocks_j.items()}
-    chosen = {"key_tile": int(tile.keys), "heads_together": int(tile.heads)}
     return {
         "schema": "star-simulate/1",
-        "design": run.core.model_dump(mode="json") | chosen | {"dataflow": flow.names()},
+        "design": _design(run),
         "workload": run.workload,
         "metrics": {name: float(value) for name, value in result.metrics.items()},
         "stages": _stages(result),
@@ -31,6 +30,13 @@ def document(run: TaskRun) -> dict[str, Any]:
         "sensitivity": [change.document() for change in run.changes],
         "event": run.event_document(),
     }
+
+
+def _design(run: TaskRun) -> dict[str, Any]:
+    """Return the resolved core with its tile and dataflow."""
+    layer = run.result.layer
+    tile = tile_texts(layer.chosen, run.groups)
+    return run.core.model_dump(mode="json") | tile | {"dataflow": layer.flow.names()}
 
 
 def _spilled(result: Evaluation) -> float:

@@ -5,8 +5,9 @@ from typing import Any
 
 from star_watos.cost import Overflow
 from star_watos.star.beyond import beyond, notes, workload_document
+from star_watos.star.by_layer import groups_of
 from star_watos.star.core import Core
-from star_watos.star.dataflow import STAR, Dataflow
+from star_watos.star.dataflow import STAR, Dataflow, Tile
 from star_watos.star.event import EventRun, run_events
 from star_watos.star.sensitivity import Change, sensitivity
 from star_watos.star.simulate import Evaluation, legal_tiles, simulate
@@ -30,6 +31,8 @@ class TaskRun:
     """Latency by the formulas."""
     events: EventRun | None = None
     """The event simulation, where it was asked for: `result` is then as it times the run."""
+    groups: tuple[int, ...] = ()
+    """Which group of equal layers each layer is in, where these have tiles of their own."""
 
     def played(self) -> "TaskRun":
         """Return the run as the event simulation times it."""
@@ -57,28 +60,32 @@ def run_task(
     core: Core,
     task: AttentionTask,
     flow: Dataflow = STAR,
-    key_tile: int | None = None,
+    key_tile: Tile | int | None = None,
     *,
     banded: bool = True,
 ) -> TaskRun | Overflow:
     """Run `task` on `core` at `key_tile`, or at the best tile.
 
-    `banded` says what is assumed of ratios beyond the length at which they were measured.
+    `banded` says what is assumed of ratios beyond the length at which they were measured. What
+    doubling a resource would do is not known where layers have tiles of their own.
     """
     model = task.load()
     work = task.work(model)
     result = simulate(core, work, key_tile, flow)
     if isinstance(result, Overflow):
         return result
-    ahead = beyond(core, task, model, key_tile, flow) if banded else None
+    tiles = key_tile if isinstance(key_tile, Tile) else legal_tiles(core, work, key_tile)
+    band = None if tiles.by_layer else key_tile
+    ahead = beyond(core, task, model, band, flow) if banded else None
     return TaskRun(
         core=core,
         work=work,
         workload=workload_document(task, model, ahead),
         result=result,
-        changes=sensitivity(result, legal_tiles(core, work, key_tile)),
+        changes=[] if tiles.by_layer else sensitivity(result, tiles),
         notes=[*notes(task, model, ahead), *_sram_notes(core)],
         analytic_s=float(result.latency.total_s),
+        groups=groups_of(task.ratios(model)),
     )
 
 

@@ -127,21 +127,26 @@ def legal_tiles(core: Core, work: AttentionWork, keys: int | None = None) -> Til
 
 
 def simulate(
-    core: Core, work: AttentionWork, key_tile: int | None = None, flow: Dataflow = STAR
+    core: Core, work: AttentionWork, key_tile: Tile | int | None = None, flow: Dataflow = STAR
 ) -> Evaluation | Overflow:
     """Return the figures of the tile of least latency, then energy, that fits.
 
-    The tile is of `key_tile` keys if told, and of any legal number if not.
+    The tile is the one that is told, or of `key_tile` keys, or of any legal number of them.
     What does not fit is returned as the `Overflow` of its worst need.
     """
-    resources, tiles = Resources.of(core), legal_tiles(core, work, key_tile)
-    column = evaluate(resources, work, tiles, flow)
-    best = fastest(column) if np.any(column.fits) else _nearest(column)
-    tile = Tile(float(np.asarray(tiles.keys)[best]), float(np.asarray(tiles.heads)[best]))
-    chosen = evaluate(resources, work, tile, flow)
+    tile = key_tile if isinstance(key_tile, Tile) else _best_tile(core, work, key_tile, flow)
+    chosen = evaluate(Resources.of(core), work, tile, flow)
     if not chosen.fits:
         return worst(chosen.needs)
     return chosen
+
+
+def _best_tile(core: Core, work: AttentionWork, keys: int | None, flow: Dataflow) -> Tile:
+    """Return the tile of least latency, then energy; where none fits, that which nearly does."""
+    tiles = legal_tiles(core, work, keys)
+    column = evaluate(Resources.of(core), work, tiles, flow)
+    best = fastest(column) if np.any(column.fits) else _nearest(column)
+    return Tile(float(np.asarray(tiles.keys)[best]), float(np.asarray(tiles.heads)[best]))
 
 
 def fastest(column: Evaluation, rows: NDArray[np.intp] | None = None) -> int:

@@ -66,11 +66,26 @@ def memory_bytes(
     params: Params,
 ) -> Column:
     """Bytes on a device: states, activations in flight, working set of a layer or the head."""
+    all_bytes = sum(memory_parts(training, plans, sizes, n_microbatches, stage, params).values())
+    held: Column = stage.exists * all_bytes
+    return held
+
+
+def memory_parts(
+    training: Training,
+    plans: Plans,
+    sizes: Sizes,
+    n_microbatches: Ints,
+    stage: StageKind,
+    params: Params,
+) -> dict[str, Column]:
+    """Return the bytes on a device of a stage that exists, by what they are."""
     held = kept_microbatches(plans, n_microbatches, stage)
-    kept = held * stage.layers * sizes.saved_bytes
-    working = np.maximum(sizes.working_bytes, stage.has_head * sizes.head_bytes)
-    all_bytes: Column = state_bytes(params, plans, sizes, training) + kept + working
-    return stage.exists * all_bytes
+    return {
+        "states": state_bytes(params, plans, sizes, training),
+        "activations": held * stage.layers * sizes.saved_bytes,
+        "working set": np.maximum(sizes.working_bytes, stage.has_head * sizes.head_bytes),
+    }
 
 
 def fullest_bytes(training: Training, plans: Plans, sizes: Sizes, stages: Stages) -> Column:

@@ -176,6 +176,15 @@ def _stall(ends: _Ends, totals: Totals) -> dict[str, float]:
     return {name: max(0.0, ends.layer - idle - busy[name]) for name, idle in ends.idle.items()}
 
 
+def machines_of(
+    core: Core, work: AttentionWork, tile: Tile, flow: Dataflow = STAR
+) -> list[Machine]:
+    """Return what each group of equal layers runs on. Raises `InputError`; see `run_events`."""
+    groups = layer_groups(work)
+    tiles = tile.each(len(groups))
+    return [Machine.of(core, *both, flow) for both in zip(groups, tiles, strict=True)]
+
+
 def run_events(
     core: Core,
     work: AttentionWork,
@@ -188,13 +197,12 @@ def run_events(
     The machine is that of `docs/star_model.md`; that it fits is not looked at. Each group of equal
     layers is played once. Raises `InputError` where counts are not whole or heads do not divide.
     """
-    groups = layer_groups(work)
-    machines = [Machine.of(core, group, tile, flow) for group in groups]
+    machines = machines_of(core, work, tile, flow)
     for machine in machines:
         _check_length(machine)
     totals = [layer_totals(machine, key_tiles(machine).size) for machine in machines]
     ends = [_layer(*both, limits) for both in zip(machines, totals, strict=True)]
-    layers = [float(group.n_layers) for group in groups]
+    layers = [float(machine.work.n_layers) for machine in machines]
     seconds = [n / core.frequency_hz for n in layers]
     stalls = [_stall(*both) for both in zip(ends, totals, strict=True)]
     bytes_of = _added([part.dram_bytes for part in totals], layers)

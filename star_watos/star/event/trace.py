@@ -78,13 +78,17 @@ def _names(tracks: list[str]) -> list[Event]:
 
 
 def trace_events(run: EventRun, most_visits: int = MOST_VISITS) -> dict[str, Any]:
-    """Return the trace of the first visits of the first layer as a trace-event document.
+    """Return the trace of the first visits of the first layer of a run; see `layer_events`."""
+    return layer_events(run.first_layer, most_visits)
+
+
+def layer_events(machine: Machine, most_visits: int) -> dict[str, Any]:
+    """Return the trace of the first visits of a layer as a trace-event document.
 
     One track a unit: the arrays by stage (from the start of a task until its bytes have passed the
     SRAM ports), and the channels of the DMA, which share the DRAM. Times are microseconds. Nothing
-    is left out before the last of these visits is attended to, whatever stood for others in `run`.
+    is left out before the last of these visits is attended to.
     """
-    machine = run.first_layer
     total = int(key_tiles(machine).sum()) * machine.layer.passes * machine.layer.kv_heads
     first = _beginning(machine, most_visits)
     channels = {f"DRAM {name}": span for name, span in first.played.transfers.items()}

@@ -9,7 +9,7 @@ from star_watos.cost import Overflow
 from star_watos.errors import InputError
 from star_watos.star.beyond import Beyond, beyond, notes, workload_document
 from star_watos.star.core import Core
-from star_watos.star.dataflow import STAR, Dataflow
+from star_watos.star.dataflow import STAR, Dataflow, Tile
 from star_watos.star.spatial.choice import Circulation, Partition, RingLayout, Spread
 from star_watos.star.spatial.noc import Noc
 from star_watos.star.spatial.simulate import MeshRun, alone, fastest, spread_over, spreads
@@ -71,7 +71,7 @@ def run_mesh_task(
     noc: Noc,
     task: AttentionTask,
     asked: Asked,
-    how: tuple[Dataflow, int | None] = (STAR, None),
+    how: tuple[Dataflow, Tile | int | None] = (STAR, None),
     *,
     banded: bool = True,
 ) -> MeshTaskRun | Overflow:
@@ -99,7 +99,7 @@ def run_mesh_task(
 
 
 def _ahead(
-    run: MeshRun, task: AttentionTask, model: Model, key_tile: int | None, flow: Dataflow
+    run: MeshRun, task: AttentionTask, model: Model, key_tile: Tile | int | None, flow: Dataflow
 ) -> Beyond | None:
     """Return what is assumed beyond the measured length; the band of latencies is the mesh's."""
     it, rule = run.alone, task.profile.extrapolation

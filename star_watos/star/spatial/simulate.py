@@ -11,7 +11,7 @@ import numpy as np
 from star_watos.cost import Bound, Column, Overflow
 from star_watos.fabric import Mesh
 from star_watos.star.core import Core
-from star_watos.star.dataflow import STAR, Dataflow
+from star_watos.star.dataflow import STAR, Dataflow, Tile
 from star_watos.star.simulate import Evaluation, simulate
 from star_watos.star.spatial.choice import Circulation, Partition, RingLayout, Spread
 from star_watos.star.spatial.noc import Noc
@@ -64,7 +64,7 @@ def alone(
     sides: tuple[int, int],
     work: AttentionWork,
     flow: Dataflow = STAR,
-    key_tile: int | None = None,
+    key_tile: Tile | int | None = None,
 ) -> Alone | Overflow:
     """Return the work on one core with what it gets of the DRAM beside the others."""
     ports = shares(noc, core, *sides)

@@ -29,13 +29,15 @@ class Search:
     serving: Serving
     limits: Limits = FREE
 
-    def every_together(self) -> Together:
+    def every_together(self, sequences: Ints | None = None) -> Together:
         """Return all plans in which each replica does both phases, whether they fit or not.
 
+        `sequences` are the numbers of them at once in decode; all that are tried if not told.
         Each pass of b sequences takes b / O prompts along: d + b p / O a stage. A prompt goes with
         O / b passes of its microbatch, at least with one.
         """
-        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
+        tried = sequences_tried() if sequences is None else sequences
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, tried)
         plans, answer = pool.plans, float(self.serving.output_len)
         prompts = plans.microbatch / answer
         it = (self.machine, self.model, self.serving, plans)
@@ -51,7 +53,10 @@ class Search:
         missed = self._missed(every.decode.memory_bytes, every.ttft_s, every.tpot_s)
         if isinstance(missed, Overflow):
             return missed
-        row = _best(np.where(missed, -np.inf, every.requests_per_s))
+        return self.served_together(every, _best(np.where(missed, -np.inf, every.requests_per_s)))
+
+    def served_together(self, every: Together, row: Ints) -> Served:
+        """Return one of all plans in which each replica does both phases."""
         parts = [Part(every.pool, phase).take(row) for phase in (every.prefill, every.decode)]
         columns = (every.requests_per_s, every.ttft_s, every.tpot_s)
         rate, *times = (number(np.asarray(column)[row]) for column in columns)
@@ -78,8 +83,9 @@ class Search:
         """Return the best way with a part of the rows, or columns, for each phase."""
         return max(self.splits(), key=lambda way: way.requests_per_s, default=None)
 
-    def splits(self) -> list[Served]:
+    def splits(self, sequences: Ints | None = None) -> list[Served]:
         """Return the best plans of both parts of every split of the wafer in which any fit."""
+        tried = sequences_tried() if sequences is None else sequences
         assert isinstance(self.hardware, Wafer)  # noqa: S101 (the caller's)
         rows, cols = self.hardware.grid.rows, self.hardware.grid.cols
         halves = [
@@ -87,7 +93,7 @@ class Search:
             *((Grid(rows=rows, cols=k), Grid(rows=rows, cols=cols - k)) for k in range(1, cols)),
         ]
         # What a replica takes is the same on any part of the wafer.
-        prefill, decode = self._prefills(), self._decodes()
+        prefill, decode = self._prefills(), self._decodes(tried)
         found = (self._split(prefill, decode, *both) for both in halves)
         return [way for way in found if way is not None]
 
@@ -115,8 +121,8 @@ class Search:
         phase = prefill_phase(self.machine, self.model, self.serving, pool.plans)
         return self._within(Part(pool, phase), self.limits.ttft_s)
 
-    def _decodes(self) -> Part:
-        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences_tried())
+    def _decodes(self, sequences: Ints) -> Part:
+        pool = pool_of(self.hardware, self.machine.n_devices, self.model, sequences)
         phase = decode_phase(self.machine, self.model, self.serving, pool.plans)
         return self._within(Part(pool, phase), self.limits.tpot_s)
 

@@ -3,7 +3,7 @@
 from star_watos.watos.event.mesh.build import Place, mesh_tasks
 from star_watos.watos.event.mesh.collectives import Collectives, steps_of
 from star_watos.watos.event.mesh.passes import Joins, turns_of
-from star_watos.watos.event.mesh.run import Traffic, joins_of, place_of, play_on_mesh
+from star_watos.watos.event.mesh.run import Traffic, joins_of, link_bytes, place_of, play_on_mesh
 
 __all__ = [
     "Collectives",
@@ -11,6 +11,7 @@ __all__ = [
     "Place",
     "Traffic",
     "joins_of",
+    "link_bytes",
     "mesh_tasks",
     "place_of",
     "play_on_mesh",

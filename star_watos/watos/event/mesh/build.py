@@ -4,7 +4,8 @@ Every task of the graph is there once for each replica, which waits for its own;
 exchange waits for all of them. Transfers have no seconds: they are flows.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from star_watos.fabric import Mesh
 from star_watos.fabric.collectives import Kind as Collective
 from star_watos.fabric.event import Tasks
+from star_watos.fabric.flows import Values
 from star_watos.watos.event.mesh.collectives import Collectives, Nodes, Sides
 from star_watos.watos.event.mesh.passes import Joins, turns_of
 from star_watos.watos.event.tasks import Graph, Kind, Resource, Task
@@ -40,6 +42,16 @@ def mesh_tasks(work: PlanWork, graph: Graph, place: Place, joins: Joins | None) 
     return _Builder(work, place, joins).build(graph)
 
 
+def carried_bytes(work: PlanWork, graph: Graph, place: Place, joins: Joins | None) -> Values:
+    """Return the bytes over each link in an iteration, [4 n]; tasks alike are counted once."""
+    alike = Counter(replace(task, microbatch=0) for task in graph.tasks)
+    builder, replicas = _Builder(work, place, joins), range(place.dies.shape[1])
+    loads = np.zeros(place.mesh.n_links)
+    for task, count in alike.items():
+        loads += count * builder.carried_by(task, [[] for _ in replicas])
+    return loads
+
+
 @dataclass(slots=True)
 class _Builder:
     """Adds tasks."""
@@ -62,6 +74,16 @@ class _Builder:
             after = [[ends[need][r] for need in needs[index]] for r in replicas]
             ends[index] = self._add(graph.tasks[index], after)
         return self.tasks
+
+    def carried_by(self, task: Task, after: list[list[int]]) -> Values:
+        """Return the bytes over each link of a task alone."""
+        self.tasks = Tasks()
+        self._add(task, after)
+        links, n_bytes = self.tasks.links, self.tasks.n_bytes
+        hops = [len(route) for route in links]
+        every = np.concatenate([np.zeros(0, dtype=np.intp), *links])
+        carried = np.bincount(every, np.repeat(n_bytes, hops), minlength=self.place.mesh.n_links)
+        return carried.astype(np.float64)
 
     def _add(self, task: Task, after: list[list[int]]) -> list[int]:
         """Add a task of each replica, after others of its own; return when they have ended."""

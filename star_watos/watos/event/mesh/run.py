@@ -6,13 +6,15 @@ import numpy as np
 
 from star_watos.cost import Cost
 from star_watos.errors import InputError
+from star_watos.fabric import Mesh
 from star_watos.fabric.event import Played, Tasks, play
+from star_watos.fabric.flows import Values
 from star_watos.watos.columns import microbatch_of
 from star_watos.watos.dies import Dies
 from star_watos.watos.event.build import iteration_graph
-from star_watos.watos.event.mesh.build import Place, mesh_tasks
+from star_watos.watos.event.mesh.build import Place, carried_bytes, mesh_tasks
 from star_watos.watos.event.mesh.passes import Joins
-from star_watos.watos.event.work import plan_work
+from star_watos.watos.event.work import PlanWork, plan_work
 from star_watos.watos.iteration import Iterations
 from star_watos.watos.layer import all_reduces_per_pass, joined_bytes
 from star_watos.watos.plans import Plans, Recompute
@@ -36,15 +38,33 @@ def play_on_mesh(
     Of `result` only the work of a die is taken, and the number of microbatches. Raises
     `InputError` where dies share sequences or experts, or where there are several wafers.
     """
+    work, place, joins = _asked(machine, model, training, plans, result)
+    tasks = mesh_tasks(work, iteration_graph(work), place, joins)
+    return Traffic(tasks, play(place.mesh, tasks))
+
+
+def link_bytes(
+    machine: Dies, model: Model, training: Training, plans: Plans, result: Iterations
+) -> tuple[Mesh, Values]:
+    """Return the links of the wafer, and the bytes over each in an iteration, [4 n].
+
+    The traffic is that of `play_on_mesh`, which see, without playing it.
+    """
+    work, place, joins = _asked(machine, model, training, plans, result)
+    return place.mesh, carried_bytes(work, iteration_graph(work), place, joins)
+
+
+def _asked(
+    machine: Dies, model: Model, training: Training, plans: Plans, result: Iterations
+) -> tuple[PlanWork, Place, Joins | None]:
+    """Return the work of a plan without what its transfers take, where it runs, and its joins."""
     if machine.wafers > 1 or plans.cp[0] > 1 or plans.ep[0] > 1:
         text = "traffic is played on one wafer, without CP and EP"
         raise InputError.of("--fidelity event", text)
     alone = replace(result.layer, comm=Cost(), ends_comm=Cost())
     work = plan_work(machine, model, training, plans, replace(result, layer=alone))
-    place = place_of(machine, plans)
     joins = joins_of(model, training, plans) if plans.tp[0] > 1 else None
-    tasks = mesh_tasks(work, iteration_graph(work), place, joins)
-    return Traffic(tasks, play(place.mesh, tasks))
+    return work, place_of(machine, plans), joins
 
 
 def place_of(machine: Dies, plans: Plans) -> Place:
