@@ -58,26 +58,26 @@ def test_halves_of_a_space_merge_to_the_front_of_the_whole(here):
     assert rows == front("whole")
     told = json.loads(Path("both/run.json").read_text())
     assert told["front_size"] == len(rows)
-    assert sum(part["left"] for part in told["merged"]) == len(rows)
-    assert [part["run"] for part in told["merged"]] == ["small", "large"]
+    assert sum(part["left"] for part in told["runs"].values()) == len(rows)
+    assert list(told["runs"]) == ["small", "large"]
     assert {p.name for p in Path("both").iterdir()} == {"pareto.csv", "run.json"}
 
 
-def test_a_merged_front_of_one_configuration_can_be_read_back(here):
+def test_a_merged_front_can_be_compared_and_merged_again(here):
     made(Path("again"), "search.sampler=random", "search.trials=5")
     assert here(star, "merge", "again", "whole/pareto.csv", "--out", "both")[0] == 0
     code, out, _ = here(star, "diff", "whole", "both", "--json")
     assert code == 0
     assert json.loads(out)["b_dominates_a"] == {"b": [], "a": []}
     assert len(json.loads(out)["both"]) == len(front("whole"))
-
-
-def test_runs_of_several_configurations_leave_none_to_the_merged(here):
-    _, out, _ = here(star, "merge", "whole", "longer", "--out", "both", "--json")
-    assert json.loads(out)["config"] is None
-    code, _, err = here(star, "diff", "both", "whole")
-    assert code == 2
-    assert err.startswith("both/run.json  config: expected the configuration of a run")
+    assert here(star, "merge", "both", "longer", "--out", "three")[0] == 0
+    runs = json.loads(Path("three/run.json").read_text())["runs"]
+    assert list(runs) == ["again", "whole", "longer"]
+    assert {row["run"] for row in front("three")} <= set(runs)
+    for number, row in enumerate(front("three"), start=1):
+        code, out, _ = here(star, "simulate", "--from", "three", "--row", number, "--json")
+        assert code == 0
+        assert json.loads(out)["metrics"]["area_mm2"] == float(row["area_mm2"])
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def _design(row: Row, run: Run) -> frozenset[tuple[str, object]]:
 
 
 def _config(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
-    one, other = (run.stored.manifest["config"] | _origin(run) for run in (a, b))
+    one, other = (run.stored.config | _origin(run) for run in (a, b))
     return {key: (ours, theirs) for key, ours, theirs in differences(one, other)}
 
 

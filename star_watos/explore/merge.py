@@ -1,20 +1,19 @@
 """The fronts of several runs as one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import star_watos
 from star_watos.explore import files
 from star_watos.explore.archive import Archive
-from star_watos.explore.manifest import Source, origin
+from star_watos.explore.manifest import git_commit, packages
 from star_watos.explore.problem import Row
 from star_watos.explore.several import RUN_COLUMN, Run
 from star_watos.explore.workers import uninterrupted
 from star_watos.files import Folder
 from star_watos.spec import InputError
-
-HOW = ("search", "expect")
-"""Keys of a configuration that do not change what a design costs."""
 
 
 def merge(runs: Sequence[Run], out: Path, *, force: bool = False) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def merge(runs: Sequence[Run], out: Path, *, force: bool = False) -> dict[str, A
         if folders.count(place) > 1:
             raise InputError.of(run.name, "is given twice")
     archive = Archive(runs[0].objectives)
-    archive.add([row | {RUN_COLUMN: run.name} for run in runs for row in run.rows])
+    archive.add([_from(run, row) for run in runs for row in run.rows])
     rows = files.ordered(archive.rows, archive.objectives)
     manifest = _manifest(runs, archive, rows)
     folder = Folder(out, files.NAMES, force=force)
@@ -47,29 +46,29 @@ def _table(runs: Sequence[Run], rows: Sequence[Row]) -> str:
     return files.pareto_csv(rows, names)
 
 
+def _from(run: Run, row: Row) -> Row:
+    """Return a design with the run that it comes from; one of a merged front keeps its own."""
+    return row if RUN_COLUMN in row else row | {RUN_COLUMN: run.name}
+
+
 def _manifest(runs: Sequence[Run], archive: Archive, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the content of `run.json`; of runs whose designs cost alike it has a configuration."""
-    first, *others = (_without_search(run) for run in runs)
-    one = runs[0].asked
-    source = Source(runs[0].stored.manifest["config"], one.beside)
-    said = origin(source, one.sweep.search.seed)
-    if any(other != first for other in others):
-        said |= {"config": None, "config_hash": None}
+    """Return the content of `run.json`: that of each run, how many designs it had, are left."""
+    parts = {name: part for run in runs for name, part in _parts(run).items()}
+    left = Counter(row[RUN_COLUMN] for row in rows)
     return {
-        **said,
-        "merged": [_part(run, rows) for run in runs],
+        "version": star_watos.__version__,
+        "git_commit": git_commit(),
+        "packages": packages(),
+        "runs": {name: part | {"left": left[name]} for name, part in parts.items()},
         "front_size": len(rows),
         "hypervolume": archive.hypervolume(),
     }
 
 
-def _without_search(run: Run) -> dict[str, Any]:
-    config = run.stored.manifest["config"]
-    return {key: value for key, value in config.items() if key not in HOW}
-
-
-def _part(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return how many designs of a run there were, and how many are left."""
-    left = sum(row[RUN_COLUMN] == run.name for row in rows)
-    said = {key: run.stored.manifest.get(key) for key in ("config_hash", "seed", "version")}
-    return {"run": run.name, **said, "designs": len(run.rows), "left": left}
+def _parts(run: Run) -> dict[str, dict[str, Any]]:
+    """Return the `run.json` of a run by its name; of a merged one, those of its runs."""
+    return {
+        name or run.name: part
+        | {"designs": sum(row.get(RUN_COLUMN, "") == name for row in run.rows)}
+        for name, part in run.stored.runs.items()
+    }

@@ -95,6 +95,12 @@ class Stored:
         return merged
 
     @property
+    def config(self) -> dict[str, Any]:
+        """The configuration; of runs that were merged, that of the first."""
+        config: dict[str, Any] = next(iter(self.runs.values()))["config"]
+        return config
+
+    @property
     def asked(self) -> Asked:
         """What was asked; of runs that were merged, of the first."""
         return next(iter(self._asked.values()))

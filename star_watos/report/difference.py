@@ -17,8 +17,8 @@ def print_merged(manifest: dict[str, Any]) -> None:
     table = Table("run", box=None, header_style="bold", pad_edge=False)
     for name in ("designs", "left"):
         table.add_column(name, justify="right")
-    for part in manifest["merged"]:
-        table.add_row(escape(part["run"]), f"{part['designs']:,}", f"{part['left']:,}")
+    for run, part in manifest["runs"].items():
+        table.add_row(escape(run), f"{part['designs']:,}", f"{part['left']:,}")
     Console().print(table)
 
 
