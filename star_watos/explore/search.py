@@ -51,7 +51,7 @@ class Session:
         self._begun: Batch | None = None
         """What an earlier process knew of the batch in which it ended."""
         self._proposer, self._deadline = proposer, deadline
-        self._batch = sweep.search.batch or sweep.search.generation
+        self._batch = sweep.search.at_once(space.size)
         self._front_written_s = 0.0
 
     def begin(self) -> None:

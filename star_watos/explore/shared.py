@@ -2,19 +2,19 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from star_watos.explore.export import distribution, name_objectives, study_name
 from star_watos.explore.front import signs_of
 from star_watos.explore.manifest import config_hash
-from star_watos.explore.record import Record, State
+from star_watos.explore.record import Record
 from star_watos.explore.space import Point, Space
 from star_watos.explore.storage import Storage
-from star_watos.explore.sweep import Exploration, Sampler, Search
+from star_watos.explore.sweep import Exploration, Sampler
+from star_watos.explore.told import Told, sampler_of
 from star_watos.spec import InputError
 
 _HOW = {"search", "storage", "expect", "refine"}
@@ -42,11 +42,10 @@ class SharedProposer:
         self._space = space
         self._distributions = {key: distribution(axis) for key, axis in sweep.space.items()}
         self._objectives = sweep.objectives
-        self._signs = signs_of(sweep.objectives.values())
+        self._told = Told(signs_of(sweep.objectives.values()))
         self._name = study_name(name, config_hash(asked))
-        self._sampler = _sampler(sweep.search, secrets.randbits(32))
+        self._sampler = sampler_of(sweep.search, secrets.randbits(32))
         self._open: list[optuna.Trial] = []
-        self._worst: list[float] | None = None
         with self._storage.using() as store:
             name_objectives(self._study(store), sweep.objectives)
 
@@ -84,37 +83,12 @@ class SharedProposer:
                 study.tell(trial, state=TrialState.FAIL)
 
     def _tell_one(self, study: optuna.Study, trial: optuna.Trial, record: Record) -> None:
-        """Tell what became of one trial; of an infeasible one, the worst values so far.
-
-        Samplers rank those by their excess alone, and need values.
-        """
-        done = record.state is State.COMPLETE
-        if done:
-            pairs = zip(self._signs, self._worst or record.ideal, record.ideal, strict=True)
-            self._worst = [float(max(s * a, s * b) * s) for s, a, b in pairs]
-        for key, value in _told(record).items():
+        for key, value in _remarks(record).items():
             trial.set_user_attr(key, value)
-        trial.set_constraint("excess", record.excess)
-        worst = self._worst or [0.0] * len(self._signs)
-        study.tell(trial, list(record.ideal) if done else worst)
+        self._told.tell(study, trial, record)
 
 
-def _told(record: Record) -> dict[str, Any]:
+def _remarks(record: Record) -> dict[str, Any]:
     """Return what a person may want to know of a trial."""
     told = {"state": record.state.value, "points": record.points, "feasible": record.feasible}
     return told | ({"constraint": record.why} if record.why else {})
-
-
-def _sampler(search: Search, seed: int) -> BaseSampler:
-    """Return Optuna's own sampler; it knows no trial but those of the study."""
-    match search.strategy:
-        case Sampler.NSGA2:
-            return NSGAIISampler(population_size=search.generation, seed=seed)
-        case Sampler.TPE:
-            return TPESampler(seed=seed)
-        case Sampler.GP:
-            return GPSampler(seed=seed)
-        case Sampler.RANDOM | Sampler.EXHAUSTIVE:
-            return RandomSampler(seed=seed)
-        case _:
-            assert_never(search.strategy)

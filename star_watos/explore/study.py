@@ -2,33 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import CategoricalDistribution, IntDistribution
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
 from star_watos.explore.front import signs_of
 from star_watos.explore.lineage import Lineage
 from star_watos.explore.neighbours import Neighbourhood
 from star_watos.explore.quasi import quasi_random
-from star_watos.explore.record import Record, State
+from star_watos.explore.record import Record
 from star_watos.explore.space import Axis, Point, Space
 from star_watos.explore.sweep import Exploration, Sampler, Search
+from star_watos.explore.told import Told, sampler_of
 
 STARTUP = 10
 """Trials before the models of TPE and GP say anything; Optuna's own number."""
 
 
 class OptunaProposer:
-    """A study of candidates, each of which stands for all its mappings.
-
-    A study takes one value an objective. It is told the ideal point, the best of each objective
-    over the candidate's front: if the front of A dominates that of B (each point of B is beaten by
-    one of A), then so does the ideal point of A that of B, so no candidate is ranked below one that
-    it beats. The archive keeps the true rows.
+    """A study in memory. It is told ideal points (`Told`); the archive keeps the true rows.
 
     Every batch has a sampler of its own, seeded by the seed and the number of the batch.
     """
@@ -40,7 +36,7 @@ class OptunaProposer:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.total = sweep.search.budget
         self._search = sweep.search
-        self._signs = signs_of(sweep.objectives.values())
+        self._told = Told(signs_of(sweep.objectives.values()))
         self._names = list(space.axes)
         self._distributions = {
             name: _distribution(axis, len(space.axes[name])) for name, axis in sweep.space.items()
@@ -57,7 +53,6 @@ class OptunaProposer:
         self._first = list(_first(sweep.search, shape, start))
         self._batch = self._asked = 0
         self._open: list[optuna.Trial] = []
-        self._worst: list[float] | None = None
 
     def ask(self, count: int) -> list[Point]:
         """Return the next batch: the first points, then the sampler's.
@@ -79,17 +74,9 @@ class OptunaProposer:
         self._batch += 1
 
     def _sampler(self, seed: int) -> BaseSampler:
-        match self._search.strategy:
-            case Sampler.NSGA2:
-                return self._lineage.sampler(self._study, seed)
-            case Sampler.TPE:
-                return TPESampler(seed=seed)
-            case Sampler.GP:
-                return GPSampler(seed=seed)
-            case Sampler.RANDOM | Sampler.EXHAUSTIVE:
-                return RandomSampler(seed=seed)
-            case _:
-                assert_never(self._search.strategy)
+        if self._search.strategy is Sampler.NSGA2:
+            return self._lineage.sampler(self._study, seed)
+        return sampler_of(self._search, seed)
 
     def _seed(self) -> int:
         sequence = np.random.SeedSequence((self._search.seed, self._batch))
@@ -120,24 +107,10 @@ class OptunaProposer:
         return point
 
     def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:
-        """Tell the study the ideal points and, of every trial, by how much it misses.
-
-        Samplers rank an infeasible trial by its excess alone. It still needs values: the worst told
-        so far, which are finite and draw no sampler towards it.
-        """
+        """Tell the study what became of the points; line up the neighbours of the front."""
         for trial, record in zip(self._open, records, strict=False):
-            done = record.state is State.COMPLETE
-            if done:
-                self._remember(record.ideal)
-            trial.set_constraint("excess", record.excess)
-            worst = self._worst or [0.0] * len(self._signs)
-            told = self._study.tell(trial, list(record.ideal) if done else worst)
-            self._lineage.members.append(told)
+            self._lineage.members.append(self._told.tell(self._study, trial, record))
         self._near.settle(front, self._seed())
-
-    def _remember(self, ideal: Sequence[float]) -> None:
-        pairs = zip(self._signs, self._worst or ideal, ideal, strict=True)
-        self._worst = [float(max(s * a, s * b) * s) for s, a, b in pairs]
 
 
 def _first(search: Search, shape: Sequence[int], start: Point | None) -> Iterator[Point]:

@@ -30,6 +30,7 @@ Positive: TypeAlias = Annotated[Real, Field(gt=0)]
 _UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B", "_mm2": "mm2", "_usd": "USD"}
 _MAX_OBJECTIVES = 4
 USUAL_TRIALS = 400
+LARGEST_GENERATION = 200
 SMALL_SPACE = 1_000_000
 """Candidates from which on a space is not enumerated unasked."""
 MAX_CHOICES = 2_000
@@ -110,7 +111,8 @@ class Search(Spec):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1, strict=True)] = 0
     """Same seed, same search."""
     batch: Count | None = None
-    """Candidates asked for at a time, before any of them is told; as many as a generation."""
+    """Candidates asked for at a time, before any of them is told; as many as a generation, or 200
+    of a space that is enumerated."""
     population: Annotated[Count, Field(ge=2)] | None = None
     """Candidates of a generation of NSGA-II; a twentieth of the trials, within 20 and 200."""
     patience: Count | None = None
@@ -136,7 +138,16 @@ class Search(Spec):
         >>> Search(trials=300).generation, Search(trials=5000).generation
         (20, 200)
         """
-        return self.population or min(max(self.budget // 20, 20), 200)
+        return self.population or min(max(self.budget // 20, 20), LARGEST_GENERATION)
+
+    def at_once(self, size: int) -> int:
+        """Return how many of `size` candidates are asked for at a time.
+
+        >>> Search(trials=400).at_once(8000), Search(trials=400).at_once(64)
+        (20, 200)
+        """
+        whole = LARGEST_GENERATION if self.enumerates(size) else self.generation
+        return self.batch or whole
 
     def enumerates(self, size: int) -> bool:
         """Whether every one of `size` candidates is asked for.
