@@ -63,11 +63,14 @@ def ways_of(use):
 def assert_whole(folder):
     """The files of a run are there, and each can be read to its end."""
     names = {path.name for path in folder.iterdir()}
-    assert ALWAYS <= names <= ALWAYS | {"refined.csv"}
+    assert ALWAYS <= names <= ALWAYS | {"refined.csv", "report.html"}
     json.loads((folder / "run.json").read_text(encoding="utf-8"))
     for line in (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines():
         json.loads(line)
-    for name in names - {"run.json", "journal.jsonl"}:
+    if "report.html" in names:
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        assert page.rstrip().endswith("</html>")
+    for name in (name for name in names if name.endswith(".csv")):
         with (folder / name).open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
         assert {len(row) for row in rows} == {len(rows[0])}
