@@ -19,6 +19,9 @@ from star_watos.explore.front import (
 from star_watos.explore.problem import Row
 from star_watos.explore.record import values_of
 
+TOGETHER = 250
+"""Rows of a front in four objectives whose volumes are worked out together."""
+
 
 class Archive:
     """The rows that no other row seen beats; of equal ones, the first seen."""
@@ -50,11 +53,19 @@ class Archive:
         return admitted
 
     def contributions(self) -> Values:
-        """Return the volume [n] that each row adds to the front."""
+        """Return the volume [n] that each row adds to the front.
+
+        With four objectives that takes half a second for 1,500 rows; there a row of a long front is
+        held against every k-th other one only, so that no more than `TOGETHER` are at once.
+        """
+        volumes = np.zeros(len(self.rows))
         if self.reference is None:
-            return np.empty(0)
-        best = ideal(self.values, self.signs)
-        return contributions(self.values, beyond(best, self.reference, self.signs), self.signs)
+            return volumes
+        reference = beyond(ideal(self.values, self.signs), self.reference, self.signs)
+        parts = -(-len(volumes) // TOGETHER) if len(self.signs) > 3 else 1
+        for first in range(parts):
+            volumes[first::parts] = contributions(self.values[first::parts], reference, self.signs)
+        return volumes
 
     def refer(self, reference: Sequence[float] | None) -> None:
         """Take the reference of an earlier process, which saw rows that were beaten at once."""

@@ -9,7 +9,7 @@ read back the same.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from zlib import crc32
 
@@ -138,7 +138,9 @@ def _number(value: Any) -> float:  # noqa: ANN401 (what JSON does not know)
 
 
 def _plain(batch: Batch) -> dict[str, Any]:
-    return {**asdict(batch), "records": [_sparse(record) for record in batch.records]}
+    """Return the fields of a batch, as they are: `asdict` would copy every row."""
+    content = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return content | {"records": [_sparse(record) for record in batch.records]}
 
 
 def _sparse(record: Record) -> dict[str, Any]:

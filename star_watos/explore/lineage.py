@@ -1,6 +1,9 @@
 """Generations of NSGA-II whose members anybody may have proposed."""
 
+from collections.abc import Mapping
+
 from optuna import Study
+from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial
 
@@ -8,9 +11,10 @@ from optuna.trial import FrozenTrial
 class Lineage:
     """The parents of the next trials, and who is told since they were picked."""
 
-    def __init__(self, population: int) -> None:
-        """Begin without parents."""
+    def __init__(self, population: int, axes: Mapping[str, BaseDistribution]) -> None:
+        """Begin without parents; all trials have the same axes."""
         self.population = population
+        self.axes = {name: axis for name, axis in axes.items() if not axis.single()}
         self.parents: list[FrozenTrial] = []
         self.members: list[FrozenTrial] = []
 
@@ -27,13 +31,21 @@ class _Breeder(NSGAIISampler):
     """NSGA-II as Optuna has it, but for who is in a generation.
 
     Optuna counts only what the sampler itself proposes, not the first points or neighbours of the
-    front, and looks for it among all trials each time it is asked.
+    front, and looks for it, and for the axes, among all trials again and again.
     """
 
     def __init__(self, lineage: Lineage, seed: int) -> None:
         """Breed from the parents of `lineage`."""
         super().__init__(population_size=lineage.population, seed=seed)
         self._lineage = lineage
+
+    def infer_relative_search_space(
+        self,
+        study: Study,  # noqa: ARG002 (Optuna's)
+        trial: FrozenTrial,  # noqa: ARG002
+    ) -> dict[str, BaseDistribution]:
+        """Return the axes that have more than one value."""
+        return self._lineage.axes
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:  # noqa: ARG002 (Optuna's)
         """Return a number above 0: every trial is of the generation after the parents'."""

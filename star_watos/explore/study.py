@@ -49,7 +49,7 @@ class OptunaProposer:
         shape = [len(values) for values in space.axes.values()]
         self._near = Neighbourhood(shape)
         self._steps_aside = sweep.search.strategy is not Sampler.RANDOM
-        self._lineage = Lineage(sweep.search.generation)
+        self._lineage = Lineage(sweep.search.generation, self._distributions)
         self._first = list(_first(sweep.search, shape, start))
         self._batch = self._asked = 0
         self._open: list[optuna.Trial] = []
