@@ -40,20 +40,27 @@ class Folder:
     """Where a run is written. Every way it cannot be read or written is an `InputError`."""
 
     def __init__(
-        self, path: Path, names: Collection[str], *, force: bool, resume: str | None = None
+        self,
+        path: Path,
+        names: Collection[str],
+        *,
+        force: bool,
+        resume: bool = False,
+        journal: str | None = None,
     ) -> None:
         """Make the folder; refuse one that holds any of `names`, or with `force` clear them.
 
-        `resume` is the name of a file: one that holds it is left as it is, to go on from.
+        With `resume` one that holds a `journal` is left as it is, to go on from.
         """
         self.path = path
         with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             held = [name for name in names if (path / name).exists()]
-        if resume in held:
+        if resume and journal in held:
             return
         if held and not force:
-            text = f"holds a run already ({', '.join(held)}); --force replaces it"
+            going = "--resume goes on from it, " if journal in held else ""
+            text = f"holds a run already ({', '.join(held)}); {going}--force replaces it"
             raise InputError.of(str(path), text)
         with _writing(path):
             for name in held:

@@ -208,7 +208,8 @@ def test_a_run_is_not_overwritten_without_force(tmp_path):
     with pytest.raises(InputError) as caught:
         ex.explore(sweep(), Wrong(), out)
     held = (
-        "holds a run already (pareto.csv, trials.csv, run.json, journal.jsonl); --force replaces it"
+        "holds a run already (pareto.csv, trials.csv, run.json, journal.jsonl); "
+        "--resume goes on from it, --force replaces it"
     )
     assert str(caught.value) == f"{out}  {held}"
     assert (out / "trials.csv").read_bytes() == before

@@ -109,8 +109,7 @@ def explore(
 def _folder(out: Path, how: How) -> Folder:
     if how.resume and how.force:
         raise InputError.of("--resume", "goes on from what --force would replace: one of them")
-    resume = files.JOURNAL if how.resume else None
-    return Folder(out, files.NAMES, force=how.force, resume=resume)
+    return Folder(out, files.NAMES, force=how.force, resume=how.resume, journal=files.JOURNAL)
 
 
 def _begin(session: Session, how: How) -> list[str]:
