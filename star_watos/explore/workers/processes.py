@@ -64,7 +64,7 @@ def _there(
                 return
             yield from future.result()
     except BrokenProcessPool:
-        text = "a worker process died, perhaps for want of memory; try fewer"
+        text = "a worker process died, perhaps for want of memory; --resume with fewer goes on"
         raise InputError.of("--jobs", text) from None
     finally:
         for future in futures:
