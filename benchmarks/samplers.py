@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sweep", default="watos_llama3_70b")
     parser.add_argument("--samplers", nargs="+", default=["nsga2", "tpe", "gp", "random"])
     parser.add_argument("--trials", type=int, nargs="+", default=TRIALS)
+    parser.add_argument("--population", type=int, nargs="+", default=[None])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args(arguments)
@@ -106,21 +108,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     reference = beyond(ideal(front, signs), worst(front, signs), signs)
     whole = hypervolume(front, reference, signs)
     print(f"{asked.sweep}: {known.space.size:,} candidates, exact front of {len(front)}")
-    for sampler in asked.samplers:
+    for sampler, population, trials in product(asked.samplers, asked.population, asked.trials):
         if sampler == "gp" and not (find_spec("torch") and find_spec("scipy")):
             print("gp: torch and scipy are not installed")
             continue
-        for trials in asked.trials:
-            start, shares = time.perf_counter(), []
-            for seed in range(asked.seeds):
-                search = {"sampler": sampler, "trials": trials, "seed": seed}
-                values = found(known, search)
-                shares.append(hypervolume(values, reference, signs) / whole)
-            each_s = (time.perf_counter() - start) / asked.seeds
-            print(
-                f"{sampler:8}{trials:6} trials  median {statistics.median(shares):8.3%}  "
-                f"least {min(shares):8.3%}  {each_s:6.2f} s a search without the model"
-            )
+        search = {"sampler": sampler, "trials": trials, "population": population}
+        start = time.perf_counter()
+        fronts = [found(known, search | {"seed": seed}) for seed in range(asked.seeds)]
+        each_s = (time.perf_counter() - start) / asked.seeds
+        shares = [hypervolume(values, reference, signs) / whole for values in fronts]
+        print(
+            f"{sampler:8}{trials:6} trials  {f'of {population}' if population else '':8}"
+            f"median {statistics.median(shares):8.3%}  "
+            f"least {min(shares):8.3%}  {each_s:6.2f} s a search without the model"
+        )
 
 
 if __name__ == "__main__":

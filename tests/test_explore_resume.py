@@ -13,7 +13,9 @@ import pytest
 from test_explore_run import Broken, Toy, nsga2, sweep
 
 from star_watos import explore as ex
+from star_watos.explore.candidates import load_sweep
 from star_watos.explore.journal import Batch, Journal
+from star_watos.explore.kinds import kind_of, types_of
 from star_watos.files import Folder
 from star_watos.spec import InputError
 
@@ -238,3 +240,16 @@ def test_a_search_that_gains_nothing_more_ends(tmp_path, patience):
     volumes = {step["trials"]: step["hypervolume"] for step in result.manifest["convergence"]}
     before = [volume for trials, volume in volumes.items() if trials <= asked - patience][-1]
     assert result.manifest["hypervolume"] < 1.01 * before
+
+
+@pytest.mark.parametrize("name", ["ci_star", "star_mesh", "watos_serving", "watos_llama3_70b"])
+def test_a_shipped_sweep_goes_on_with_the_same_bytes(tmp_path, name):
+    """Their counts and figures come from NumPy."""
+    kind, maker = types_of(kind_of(name, "star" if "star" in name else "watos"))
+    few = ["search.sampler=nsga2", "search.trials=9", "search.batch=3", "expect=null"]
+    a_sweep, folder = load_sweep(kind, name, few)
+    whole = ex.explore(a_sweep, maker(a_sweep, folder), tmp_path / "whole").out
+    lines = (whole / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    out = left_behind(tmp_path / "run", lines[:3])
+    ex.explore(a_sweep, maker(a_sweep, folder), out, RESUME)
+    assert results(out) == results(whole)

@@ -48,7 +48,7 @@ def test_the_sampler_is_told_the_ideal_point_or_the_excess():
     over = Overflow("area_mm2", 15.0, 10.0, "mm2")
     good, better = (Record(State.COMPLETE, ideal) for ideal in ((3.0, 5.0), (4.0, 2.0)))
     records = [good, Record(State.INFEASIBLE, nearest=over), better, Record(State.INVALID)]
-    proposer.tell(records, front={})
+    proposer.tell(records, front=dict)
     trials = proposer._study.trials
     # Worst told: the smaller power and the longer time.
     assert [t.values for t in trials] == [[3.0, 5.0], [3.0, 5.0], [4.0, 2.0], [3.0, 5.0]]

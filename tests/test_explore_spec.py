@@ -215,7 +215,8 @@ def test_the_excess_of_a_column_is_that_of_each_value(value, low, room):
 
 def test_a_miss_has_the_unit_of_its_metric():
     assert Limit(max=10.0).overflow("latency_s", 12.5) == Overflow("latency_s", 12.5, 10.0, "s")
-    assert Limit(min=10.0).overflow("tokens_per_s", 8.0).excess == 0.25
+    slow = Limit(min=10.0).overflow("tokens_per_s", 8.0)
+    assert (slow.excess, slow.unit) == (0.25, "token/s")
     assert Limit(max=0.0).overflow("errors", 1.0).excess == float("inf")
     assert list(Limit(max=0.0).excess(np.array([0.0, 1.0]))) == [0.0, float("inf")]
     assert list(Limit(min=1.0).excess(np.array([0.0, 1.0]))) == [float("inf"), 0.0]

@@ -111,8 +111,7 @@ def diff(a: Run, b: Run) -> Difference:
 
 
 def _best(name: str, sense: Sense, a: Run, b: Run) -> Best:
-    best = max if sense is Sense.MAXIMIZE else min
-    found = [best((float(row[name]) for row in run.rows), default=None) for run in (a, b)]
+    found = [sense.best((float(row[name]) for row in run.rows), default=None) for run in (a, b)]
     return Best(name, sense, *found)
 
 

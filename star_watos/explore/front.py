@@ -4,9 +4,9 @@
 larger is. A point that is not finite in every objective is no result: it is never in a front.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,15 @@ class Sense(StrEnum):
 
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
+
+    @property
+    def best(self) -> Callable[..., Any]:
+        """What picks the best of several: `max` or `min`.
+
+        >>> Sense.MAXIMIZE.best(1, 3, 2)
+        3
+        """
+        return max if self is Sense.MAXIMIZE else min
 
 
 def signs_of(senses: Iterable[Sense]) -> Values:

@@ -93,8 +93,7 @@ def gates(
         found.append(Gate(name, now / before, Limit(min=expect.hypervolume.min_ratio)))
     for name, limit in expect.best.items():
         most = senses.get(name, Sense.MINIMIZE if limit.min is None else Sense.MAXIMIZE)
-        best = max if most is Sense.MAXIMIZE else min
-        found.append(Gate(f"best {name}", best(float(row[name]) for row in rows), limit))
+        found.append(Gate(f"best {name}", most.best(float(row[name]) for row in rows), limit))
     if expect.front_size is not None:
         found.append(Gate("front_size", len(rows), expect.front_size))
     return tuple(found)

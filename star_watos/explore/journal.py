@@ -14,7 +14,7 @@ from typing import Any
 from zlib import crc32
 
 import star_watos
-from star_watos.cost import Overflow, number
+from star_watos.cost import Overflow
 from star_watos.explore import files
 from star_watos.explore.manifest import brief, differences
 from star_watos.explore.problem import Row
@@ -132,9 +132,9 @@ def _signed(line: str) -> str:
     return f'{{"crc32":{crc32(rest.rstrip().encode())},{rest}'
 
 
-def _number(value: Any) -> float:  # noqa: ANN401 (what JSON does not know)
-    """Return Python's own number of NumPy's."""
-    return number(value)
+def _number(value: Any) -> Any:  # noqa: ANN401 (what JSON does not know)
+    """Return Python's own number of NumPy's, of the same kind."""
+    return value.item()
 
 
 def _plain(batch: Batch) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Candidates one step away from the best so far: what is asked instead of a repeat.
 
-A sampler comes back to points it knows: on a space of 1,800 wafers NSGA-II with a third of 300
-asks, TPE with half. Nothing is learnt from those, so the trial goes to a neighbour of the front
-that nobody has asked for yet. Neighbours that touch what did not work out are as good as others:
-on the 8,000 wafers of `watos_llama3_70b` the front lies at the edge of what fits.
+A sampler comes back to points it knows. Nothing is learnt from those, so the trial goes to a
+neighbour of the front that nobody has asked for yet. Neighbours that touch what did not work out
+are as good as others: on the 8,000 wafers of `watos_llama3_70b` the front lies at the edge of what
+fits.
 """
 
 import random

@@ -1,6 +1,6 @@
 """Who proposes candidates: Optuna, or a count through the whole space."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from star_watos.explore.record import Record
@@ -29,10 +29,10 @@ class Proposer(Protocol):
         """Take points that were asked for in an earlier process as the next batch."""
         ...
 
-    def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:
+    def tell(self, records: Sequence[Record], front: Callable[[], Mapping[Point, float]]) -> None:
         """Learn what became of the points of the last batch, or of the first few of them.
 
-        `front` are the points that have a design on the front by now, and what these add to its
+        `front` returns the points that have a design on the front by now, and what these add to its
         hypervolume; as long as there is none, the point that misses by least.
         """
         ...
@@ -80,5 +80,5 @@ class Enumeration:
         """Go on behind these points."""
         self._next += len(points)
 
-    def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:
+    def tell(self, records: Sequence[Record], front: Callable[[], Mapping[Point, float]]) -> None:
         """Learn nothing."""

@@ -134,7 +134,7 @@ class Session:
         trials = self.books.enter(batch.points, batch.records)
         admitted = self.books.add(batch.rows)
         with self.watch.timing(Part.SAMPLER):
-            self._proposer.tell([trial.record for trial in trials], self.books.on_front())
+            self._proposer.tell([trial.record for trial in trials], self.books.on_front)
         if not self._proposer.repeats:
             self.books.forget_points()
         self.stop = self.stop or self._reason()

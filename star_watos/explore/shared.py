@@ -1,7 +1,7 @@
 """A study in Optuna's storage that several searches add to, each started by hand."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -73,7 +73,7 @@ class SharedProposer:
         """Take points that an earlier process asked for; it told the study of them."""
         self._open = []
 
-    def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:  # noqa: ARG002
+    def tell(self, records: Sequence[Record], front: Callable[[], Mapping[Point, float]]) -> None:  # noqa: ARG002
         """Tell the study the ideal points; of trials that were not evaluated, that they failed."""
         with self._storage.using() as store:
             study = self._study(store)

@@ -1,6 +1,6 @@
 """An Optuna study, asked in batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -106,11 +106,12 @@ class OptunaProposer:
         self._asked += 1
         return point
 
-    def tell(self, records: Sequence[Record], front: Mapping[Point, float]) -> None:
+    def tell(self, records: Sequence[Record], front: Callable[[], Mapping[Point, float]]) -> None:
         """Tell the study what became of the points; line up the neighbours of the front."""
         for trial, record in zip(self._open, records, strict=False):
             self._lineage.members.append(self._told.tell(self._study, trial, record))
-        self._near.settle(front, self._seed())
+        if self._steps_aside:
+            self._near.settle(front(), self._seed())
 
 
 def _first(search: Search, shape: Sequence[int], start: Point | None) -> Iterator[Point]:

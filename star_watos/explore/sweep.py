@@ -24,10 +24,9 @@ from star_watos.cost import Overflow
 from star_watos.explore.front import Sense
 from star_watos.explore.space import Axis
 from star_watos.spec import Spec
-from star_watos.units import Count, Real
+from star_watos.units import Count, Real, unit_of
 
 Positive: TypeAlias = Annotated[Real, Field(gt=0)]
-_UNITS = {"_s": "s", "_w": "W", "_j": "J", "_bytes": "B", "_mm2": "mm2", "_usd": "USD"}
 _MAX_OBJECTIVES = 4
 USUAL_TRIALS = 400
 LARGEST_GENERATION = 200
@@ -91,7 +90,7 @@ class Limit(Spec):
         >>> print(Limit(max=20_000).overflow("power_w", 25_000.0))
         power_w needs 25 kW, has 20 kW (over by 25 %)
         """
-        unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
+        unit = unit_of(name)
         if self.max is not None and value > self.max:
             return Overflow(name, need=value, have=self.max, unit=unit)
         if self.min is not None and value < self.min:

@@ -102,8 +102,7 @@ def _best(result: "Result") -> Table:
     table = Table("", box=None, header_style="bold", pad_edge=False)
     designs = []
     for name, sense in result.objectives.items():
-        best = max if sense == "maximize" else min
-        designs.append(best(result.rows, key=lambda row: row[name]))
+        designs.append(sense.best(result.rows, key=lambda row: row[name]))
         table.add_column(f"{sense[:3]} {name}", justify="right")
     bright = {*result.objectives, *result.manifest["config"]["space"]}
     for name in result.rows[0]:

@@ -8,22 +8,7 @@ from star_watos.explore import Sense
 from star_watos.explore.problem import Row
 from star_watos.explore.stored import Stored
 from star_watos.files import Scalar, cell
-
-UNITS = {
-    "tokens_per_s": "token/s",
-    "requests_per_s": "request/s",
-    "flops_per_s_per_die": "FLOP/s",
-    "_gops_per_w": "GOP/s/W",
-    "_gops_per_mm2": "GOP/s/mm²",
-    "_gops": "GOP/s",
-    "_bytes": "B",
-    "_mm2": "mm²",
-    "_usd": "USD",
-    "_s": "s",
-    "_w": "W",
-    "_j": "J",
-}
-"""Ends of the names of metrics, the first that fits counts -> unit."""
+from star_watos.units import UNIT_BY_END, unit_of
 
 
 class Role(StrEnum):
@@ -51,15 +36,6 @@ class Column:
     values: list[Scalar | None]
 
 
-def unit_of(metric: str) -> str:
-    """Return the unit of a metric by its name.
-
-    >>> unit_of("latency_s"), unit_of("throughput_gops"), unit_of("mfu")
-    ('s', 'GOP/s', '')
-    """
-    return next((unit for end, unit in UNITS.items() if metric.endswith(end)), "")
-
-
 def label_of(name: str, unit: str) -> str:
     """Return a name in words, without the unit that stands beside it.
 
@@ -68,7 +44,7 @@ def label_of(name: str, unit: str) -> str:
     >>> label_of("tokens_per_s", "token/s")
     'tokens per s'
     """
-    end = next((end for end, known in UNITS.items() if known == unit and end[0] == "_"), "")
+    end = next((end for end, known in UNIT_BY_END.items() if known == unit and end[0] == "_"), "")
     words = name.removeprefix("hardware.").removeprefix("workload.").removesuffix(end)
     return words.replace("_", " ").replace(".", " ")
 
@@ -87,7 +63,7 @@ def _column(stored: Stored, name: str) -> Column:
     return Column(
         name=name,
         label=label_of(name, unit),
-        unit=unit,
+        unit=unit.replace("mm2", "mm²"),
         role=role,
         sense=stored.objectives.get(name),
         numeric=numeric,
@@ -114,8 +90,8 @@ def _role(stored: Stored, name: str) -> Role:
 
 def best_of(rows: Sequence[Row], objective: str, sense: Sense) -> int:
     """Return the place of the best design by an objective, of equal ones the first."""
-    best = max if sense is Sense.MAXIMIZE else min
-    return best(range(len(rows)), key=lambda place: float(rows[place][objective]))
+    place: int = sense.best(range(len(rows)), key=lambda place: float(rows[place][objective]))
+    return place
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -1,6 +1,5 @@
 """How much each parameter matters to each objective, over the trials of a run."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import optuna
 from star_watos.explore import Sense, Space
 from star_watos.explore.files import TRIALS
 from star_watos.explore.record import State
-from star_watos.explore.stored import Stored
+from star_watos.explore.stored import Stored, rows_of
 from star_watos.files import cell
 from star_watos.spec import InputError
 
@@ -75,11 +74,10 @@ def _trials(path: Path, space: Space, objectives: Mapping[str, Sense]) -> Iterat
         return
     places = {n: {cell(v): i for i, v in enumerate(values)} for n, values in space.axes.items()}
     sizes = {name: len(values) for name, values in space.axes.items()}
-    with path.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if row["state"] == State.COMPLETE.value and not row["repeat_of"]:
-                here = {name: places[name][row[name]] for name in places}
-                yield _Trial(here, {name: float(row[name]) for name in objectives}, sizes)
+    for row in rows_of(path):
+        if row["state"] == State.COMPLETE.value and row["repeat_of"] == "":
+            here = {name: places[name][cell(row[name])] for name in places}
+            yield _Trial(here, {name: float(row[name]) for name in objectives}, sizes)
 
 
 def _shares(trials: list[_Trial], names: list[str], objective: str, sense: Sense) -> list[float]:
