@@ -22,9 +22,10 @@ from pydantic_core import InitErrorDetails
 
 from star_watos.cost import Overflow
 from star_watos.explore.front import Sense
+from star_watos.explore.metrics import unit_of
 from star_watos.explore.space import Axis
 from star_watos.spec import Spec
-from star_watos.units import Count, Real, unit_of
+from star_watos.units import Count, Real
 
 Positive: TypeAlias = Annotated[Real, Field(gt=0)]
 _MAX_OBJECTIVES = 4

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from star_watos.explore import Sense
+from star_watos.explore.metrics import UNIT_BY_END, unit_of
 from star_watos.explore.problem import Row
 from star_watos.explore.stored import Stored
 from star_watos.files import Scalar, cell
-from star_watos.units import UNIT_BY_END, unit_of
 
 
 class Role(StrEnum):
