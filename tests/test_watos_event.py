@@ -236,6 +236,7 @@ def test_the_memory_model_holds_what_orders_hold(schedule, p, m, v):
 
     class Layers:
         n_layers = 24 * p * v
+        n_bottom_layers = 0
 
     said = in_flight(plans, np.full(p, m), every_stage(Layers, p))
     orders = [order_of(schedule, stage, p, m, v) for stage in range(p)]

@@ -100,7 +100,7 @@ def test_stages_of_an_uneven_pipeline():
     llama = Training(model="llama3_70b").load()
     layers = every_stage(llama, 14).layers
     assert layers.tolist() == [5, 5, 5, *[6] * 10, 5]
-    first, heavy, last = stage_kinds(llama, np.array([14]))
+    first, heavy, last = stage_kinds(llama, np.array([14]), np.array([1]))
     assert (first.layers, heavy.index, heavy.layers, last.layers) == (5, 3, 6, 5)
 
 

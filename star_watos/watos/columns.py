@@ -1,36 +1,43 @@
 """Sizes and costs of the distinct slices of a set of plans, spread over the plans."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.watos.layer import Slice, slice_of
+from star_watos.watos.layer import Layer, Slice, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Index, Ints, Plans, Recompute, rows_of
 from star_watos.watos.sizes import sizes_of
 from star_watos.watos.training import Training
-from star_watos.workload import Microbatch, Model
+from star_watos.workload import Microbatch, Model, layer_kinds
 
 FORWARD_SHARE = 1.0 / 3.0
 """Of the seconds of embedding and head, which are known for both passes together: one product
 forward, two backward."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """What one device holds, per microbatch; one row a plan."""
+    """What one device holds, per microbatch; one row a plan. Of a layer it is the mean."""
 
     saved_bytes: Column
     working_bytes: Column
     params: Column
     expert_params: Column
     head_bytes: Column
+    kinds: tuple[Self, ...] = ()
+    """Of the model's bottom layers and of those above, where these differ."""
+
+    def mixed(self, bottom_share: Column) -> Self:
+        """Return the mean of layers of which a share are of the bottom kind."""
+        return _mean(self.kinds, bottom_share) if self.kinds else self
 
 
-@dataclass(frozen=True)  # without slots: sums that many formulas share are made once
+@dataclass(frozen=True, kw_only=True)  # no slots: sums that many formulas share are made once
 class LayerColumns(Sizes):
     """What one device holds and does, per microbatch; one row a plan."""
 
@@ -90,10 +97,13 @@ class LayerColumns(Sizes):
         return self.work.time_s + self.comm_s
 
 
+T = TypeVar("T", bound=Sizes)
+
+
 def size_columns(model: Model, training: Training, plans: Plans) -> Sizes:
     """Return what plans hold; what differs between slices is worked out once."""
     own, index = _slices(plans)
-    return _sizes(model, training, own, plans, index)
+    return _of_kinds(model, _sizes(model, training, own, plans, index))
 
 
 def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:
@@ -102,7 +112,7 @@ def layer_columns(machine: Machine, model: Model, training: Training, plans: Pla
     tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
     slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
     sizes = _sizes(model, training, own, plans, index)
-    return _spread(machine, training, slices, sizes, plans, index)
+    return _of_kinds(model, _spread(machine, training, slices, sizes, plans, index))
 
 
 def _slices(plans: Plans) -> tuple[Plans, Index]:
@@ -126,54 +136,112 @@ def microbatch_of(training: Training, plans: Plans) -> Microbatch:
     )
 
 
-def _sizes(model: Model, training: Training, own: Plans, plans: Plans, index: Index) -> Sizes:
-    found = sizes_of(model, microbatch_of(training, own))
-    layer, policy = found.layer, plans.recompute
-    return Sizes(
-        saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index),
-        working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
-        params=rows_of(layer.params, index),
-        expert_params=rows_of(layer.expert_params, index),
-        head_bytes=rows_of(found.head_bytes, index),
+def _of_kinds(model: Model, kinds: Sequence[T]) -> T:
+    """Return the mean of all layers, which knows its kinds where one stands below the other."""
+    if len(kinds) == 1:
+        return kinds[0]
+    _, count = layer_kinds(model)[0]
+    mean = _mean(kinds, count / model.n_layers)
+    return replace(mean, kinds=tuple(kinds)) if model.n_bottom_layers else mean
+
+
+def _mean(kinds: Sequence[T], share: Column) -> T:
+    """Return the mean of two kinds of layers, the first with `share`.
+
+    What a layer needs while it goes backward is that of the largest there is.
+    """
+    first, second = (vars(kind) for kind in kinds)
+    names = [name for name, own in first.items() if own is not second[name]]
+    mean = {name: _between(first[name], second[name], share) for name in names}
+    at_work = [first["working_bytes"] * (share > 0), second["working_bytes"] * (share < 1)]
+    return replace(kinds[0], **mean | {"working_bytes": np.maximum(*at_work)})
+
+
+def _between(first: Any, second: Any, share: Column) -> Any:  # noqa: ANN401 (costs, or columns)
+    if isinstance(first, Cost):
+        return first.times(share) + second.times(1 - share)
+    return first * share + second * (1 - share)
+
+
+def _sizes(
+    model: Model, training: Training, own: Plans, plans: Plans, index: Index
+) -> tuple[Sizes, ...]:
+    found, policy = sizes_of(model, microbatch_of(training, own)), plans.recompute
+    head_bytes = rows_of(found.head_bytes, index)
+    return tuple(
+        Sizes(
+            saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index),
+            working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
+            params=rows_of(layer.params, index),
+            expert_params=rows_of(layer.expert_params, index),
+            head_bytes=head_bytes,
+        )
+        for layer in found.layers
     )
 
 
 def _spread(
-    machine: Machine, training: Training, slices: Slice, sizes: Sizes, plans: Plans, index: Index
-) -> LayerColumns:
-    layer, policy = slices.layer, plans.recompute
+    machine: Machine,
+    training: Training,
+    slices: Slice,
+    sizes: Sequence[Sizes],
+    plans: Plans,
+    index: Index,
+) -> list[LayerColumns]:
+    """Return the columns of each kind of layers; what is not a layer's is the same in all."""
     # The forward pass that full recomputation repeats has its communication too.
-    passes = np.where(policy == Recompute.FULL, 3, 2)
-    to_experts_s = machine.all_to_all_s(plans, rows_of(layer.routed_bytes, index))
-    return LayerColumns(
-        **vars(sizes),
-        forward=_chosen([kept.forward for kept in layer.kept], policy, index),
-        recompute=_chosen([kept.recompute for kept in layer.kept], policy, index),
-        backward=costs_of(layer.backward, index),
-        weights_s=rows_of(layer.weights_s, index),
-        comm=_chosen([kept.comm for kept in layer.kept], policy, index),
-        ep_comm_s=np.where(plans.ep > 1, 2 * passes * to_experts_s, 0.0),
-        cp_comm_s=_cp_comm_s(machine, training, slices, plans, index, passes),
-        embedding=costs_of(slices.embedding, index),
-        head=costs_of(slices.head, index),
-        boundary_bytes=rows_of(slices.boundary_bytes, index),
-        ends_comm=costs_of(slices.ends_comm, index),
-        passes=passes,
-    )
+    passes = np.where(plans.recompute == Recompute.FULL, 3, 2)
+    ends: dict[str, Any] = {
+        "embedding": costs_of(slices.embedding, index),
+        "head": costs_of(slices.head, index),
+        "boundary_bytes": rows_of(slices.boundary_bytes, index),
+        "ends_comm": costs_of(slices.ends_comm, index),
+        "passes": passes,
+    }
+    pass_on_s = machine.pass_on_s(plans, rows_of(slices.kv_bytes, index))
+    return [
+        LayerColumns(
+            **vars(held),
+            **ends,
+            **_computed(layer, plans.recompute, index),
+            ep_comm_s=_ep_comm_s(machine, layer, plans, index, passes),
+            cp_comm_s=_cp_comm_s(training, layer, plans, index, (passes + 1) * pass_on_s),
+        )
+        for layer, held in zip(slices.layers, sizes, strict=True)
+    ]
+
+
+def _computed(layer: Layer, policy: Ints, index: Index) -> dict[str, Any]:
+    """Return what the devices of a TP group do for a layer."""
+    return {
+        "forward": _chosen([kept.forward for kept in layer.kept], policy, index),
+        "recompute": _chosen([kept.recompute for kept in layer.kept], policy, index),
+        "backward": costs_of(layer.backward, index),
+        "weights_s": rows_of(layer.weights_s, index),
+        "comm": _chosen([kept.comm for kept in layer.kept], policy, index),
+    }
+
+
+def _ep_comm_s(
+    machine: Machine, layer: Layer, plans: Plans, index: Index, passes: Column
+) -> Column:
+    """Seconds of the all-to-alls to the experts of a layer and back, each pass."""
+    n_bytes = rows_of(layer.routed_bytes, index)
+    one_way_s = np.where(n_bytes > 0, machine.all_to_all_s(plans, n_bytes), 0.0)
+    return np.where(plans.ep > 1, 2 * passes * one_way_s, 0.0)
 
 
 def _cp_comm_s(
-    machine: Machine, training: Training, slices: Slice, plans: Plans, index: Index, passes: Ints
+    training: Training, layer: Layer, plans: Plans, index: Index, step_s: Column
 ) -> Column:
     """Seconds that attention waits for keys and values, which go round the cp devices.
 
-    cp - 1 steps a pass; backward their gradients travel too. A step hides behind the attention to
-    what arrived before it.
+    cp - 1 steps a pass; backward their gradients travel too. A step, `step_s` in all passes, hides
+    behind the attention to what arrived before it.
     """
     steps = plans.cp - 1
-    comm = steps * (passes + 1) * machine.pass_on_s(plans, rows_of(slices.kv_bytes, index))
-    beside = training.overlap * steps / plans.cp * rows_of(slices.layer.attention_s, index)
-    return np.where(steps > 0, np.maximum(comm - beside, 0.0), 0.0)
+    beside = training.overlap * steps / plans.cp * rows_of(layer.attention_s, index)
+    return np.where(steps > 0, np.maximum(steps * step_s - beside, 0.0), 0.0)
 
 
 def costs_of(cost: Cost, index: Index) -> Cost:

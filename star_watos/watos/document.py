@@ -141,8 +141,9 @@ def _places(machine: Machine, plans: Plans) -> list[list[int]]:
 def stage_rows(result: Simulation) -> list[dict[str, Any]]:
     """Return one entry a pipeline stage: layers, seconds per microbatch, memory."""
     iteration, training = result.iteration, result.training
-    plans, layer = iteration.plans, iteration.layer
-    stage = every_stage(result.model, int(plans.pp[0]))
+    plans = iteration.plans
+    stage = every_stage(result.model, int(plans.pp[0]), int(plans.virtual_stages[0]))
+    layer = iteration.layer.mixed(stage.bottom_share)
     params = stage_params(result.model, stage, plans.tp, layer)
     held = memory_bytes(training, plans, layer, iteration.n_microbatches, stage, params)
     passes, times = stage_passes(layer, stage), stage_times(layer, stage)

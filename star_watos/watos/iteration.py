@@ -55,7 +55,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
     n_microbatches = plans.microbatches(training.global_batch)
     stages = Stages.of(model, plans, layer)
     fullest, _ = largest_stage(stages.kinds, [params.all for params in stages.params])
-    params = stage_params(model, fullest, plans.tp, layer)
+    params = stage_params(model, fullest, plans.tp, layer.mixed(fullest.bottom_share))
     time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     times = plans.tp * plans.replicas * n_microbatches
@@ -64,7 +64,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
         layer=layer,
         n_microbatches=n_microbatches,
         time_s=time_s,
-        memory_bytes=fullest_bytes(training, plans, layer, stages),
+        memory_bytes=fullest_bytes(training, plans, stages),
         model_flops=(needed * model.n_layers + layer.head.ops) * times,
         hardware_flops=(layer.work.ops * model.n_layers + layer.head.ops) * times,
         energy_j=energy_j(

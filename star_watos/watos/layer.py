@@ -5,7 +5,7 @@ experts are shared, not on pipeline or replicas: the plans of a machine need it 
 columns only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +13,9 @@ import numpy as np
 from star_watos.cost import Column, Cost
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Recompute
-from star_watos.watos.sizes import made_again, weighted
+from star_watos.watos.sizes import made_again
 from star_watos.watos.training import Training
-from star_watos.watos.work import OpWork, Work, backward_work, forward_work, in_one_queue, total
+from star_watos.watos.work import OpWork, Work, backward_work, forward_work, in_one_queue
 from star_watos.workload import (
     Kind,
     LayerKind,
@@ -64,8 +64,8 @@ class Layer:
 class Slice:
     """What one device of a TP group does per microbatch."""
 
-    layer: Layer
-    """A layer; models with several kinds of layers have their mean."""
+    layers: tuple[Layer, ...]
+    """One of each kind of layers, as `layer_kinds` counts them."""
     embedding: Cost
     """Forward and backward of the embedding."""
     head: Cost
@@ -89,13 +89,12 @@ def slice_of(
     """Return what devices of a TP group of `tp_shape` (rows, columns) do with `shape`."""
     n_bytes, halves = joined_bytes(model, shape), shape.sequence_parallel
     all_reduce = machine.all_reduce(*tp_shape, n_bytes, halves)
-    kinds = [
-        (_layer(machine, model, training, shape, kind, all_reduce), count / model.n_layers)
-        for kind, count in layer_kinds(model)
-    ]
     width = 2.0 * model.d_kv / np.minimum(shape.tp, model.n_kv_heads)
     return Slice(
-        layer=kinds[0][0] if len(kinds) == 1 else _mean(kinds),
+        layers=tuple(
+            _layer(machine, model, training, shape, kind, all_reduce)
+            for kind, _ in layer_kinds(model)
+        ),
         embedding=_ends(machine, training, embedding_ops(model, shape)),
         head=_ends(machine, training, head_ops(model, shape)),
         boundary_bytes=layer_input_bytes(model, shape),
@@ -196,30 +195,3 @@ class _Exposed:
         comm = replace(whole, time_s=np.where(pipelined, rest, whole.time_s))
         launches_s = count * machine.collective_launch_s * (np.asarray(shape.tp) > 1)
         return Work(comm, launches_s).beside(work)
-
-
-def _mean(layers: list[tuple[Layer, float]]) -> Layer:
-    """Return the mean layer of several kinds, each with its share."""
-
-    def column(pick: Callable[[Layer], Column]) -> Column:
-        return weighted([(pick(layer), share) for layer, share in layers])
-
-    policies = range(len(Recompute))
-    return Layer(
-        kept=tuple(
-            _mean_kept([(layer.kept[i], share) for layer, share in layers]) for i in policies
-        ),
-        backward=total(layer.backward.times(share) for layer, share in layers),
-        weights_s=column(lambda layer: layer.weights_s),
-        attention_s=column(lambda layer: layer.attention_s),
-        routed_bytes=column(lambda layer: layer.routed_bytes),
-    )
-
-
-def _mean_kept(kinds: Sequence[tuple[Kept, float]]) -> Kept:
-    """Return the mean under one policy."""
-    return Kept(
-        forward=total(kept.forward.times(share) for kept, share in kinds),
-        recompute=total(kept.recompute.times(share) for kept, share in kinds),
-        comm=total(kept.comm.times(share) for kept, share in kinds),
-    )

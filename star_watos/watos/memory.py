@@ -1,5 +1,7 @@
 """Bytes that the fullest device of a stage, or of a plan, holds: of no machine's concern."""
 
+from typing import Any
+
 import numpy as np
 
 from star_watos.cost import Column
@@ -65,7 +67,10 @@ def memory_bytes(
     stage: StageKind,
     params: Params,
 ) -> Column:
-    """Bytes on a device: states, activations in flight, working set of a layer or the head."""
+    """Bytes on a device: states, activations in flight, working set of a layer or the head.
+
+    `sizes` are those of the stage's own layers.
+    """
     all_bytes = sum(memory_parts(training, plans, sizes, n_microbatches, stage, params).values())
     held: Column = stage.exists * all_bytes
     return held
@@ -88,12 +93,12 @@ def memory_parts(
     }
 
 
-def fullest_bytes(training: Training, plans: Plans, sizes: Sizes, stages: Stages) -> Column:
+def fullest_bytes(training: Training, plans: Plans, stages: Stages[Any]) -> Column:
     """Bytes on the fullest device of each plan."""
     n_microbatches = plans.microbatches(training.global_batch)
     held = [
-        memory_bytes(training, plans, sizes, n_microbatches, kind, params)
-        for kind, params in zip(stages.kinds, stages.params, strict=True)
+        memory_bytes(training, plans, layer, n_microbatches, kind, params)
+        for kind, layer, params in zip(stages.kinds, stages.layers, stages.params, strict=True)
     ]
     fullest: Column = np.max(np.stack(held), axis=0)
     return fullest
@@ -102,4 +107,4 @@ def fullest_bytes(training: Training, plans: Plans, sizes: Sizes, stages: Stages
 def plan_bytes(model: Model, training: Training, plans: Plans) -> Column:
     """Bytes on the fullest device of each plan, before anything is known of the devices."""
     sizes = size_columns(model, training, plans)
-    return fullest_bytes(training, plans, sizes, Stages.of(model, plans, sizes))
+    return fullest_bytes(training, plans, Stages.of(model, plans, sizes))

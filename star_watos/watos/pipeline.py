@@ -28,7 +28,7 @@ class StagePasses:
 
 
 def stage_passes(layer: LayerColumns, stage: StageKind) -> StagePasses:
-    """Return the seconds of a stage's passes."""
+    """Return the seconds of the passes of a stage, whose layers are `layer`."""
     ends = ends_s(layer, stage)
     return StagePasses(
         forward_s=stage.layers * layer.forward_s + FORWARD_SHARE * ends,
@@ -60,14 +60,16 @@ def bubble_s(
     `late_weights_s` a layer, but for the first of a chunk, which has waited.
     """
     layers = model.n_layers - slowest.layers
+    bottom = model.n_bottom_layers - slowest.bottom
+    other = layer.mixed(bottom / np.maximum(layers, 1))
     ends = layer.embedding_s + layer.head_s - ends_s(layer, slowest)
     chunk_layers = layers / plans.virtual_stages
     late = np.maximum(chunk_layers - (plans.pp - 1), 0) * late_weights_s
-    in_turn = chunk_layers * layer.busy_s + late + ends
-    without = layer.backward_s - layer.weights_s
-    fills = np.minimum(np.minimum(layer.weights_s, layer.forward_s), without)
+    in_turn = chunk_layers * other.busy_s + late + ends
+    without = other.backward_s - other.weights_s
+    fills = np.minimum(np.minimum(other.weights_s, other.forward_s), without)
     put_off = (np.minimum(n_microbatches, plans.pp) - 1) / np.maximum(plans.pp - 1, 1)
-    filled = in_turn - layers * (layer.weights_s + put_off * fills)
+    filled = in_turn - layers * (other.weights_s + put_off * fills)
     waits = np.where(plans.schedule == Schedule.ZERO_BUBBLE, filled, in_turn)
     return np.where(plans.pp > 1, np.maximum(waits, 0.0), 0.0)
 

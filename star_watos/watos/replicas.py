@@ -35,7 +35,7 @@ class Exposed:
 def exposed_by_stage(
     transfers: Transfers, pieces: Pieces, layer: LayerColumns, stage: StageKind, params: Params
 ) -> Exposed:
-    """Return what replicas add to a stage, which has `params` on a device."""
+    """Return what replicas add to a stage of such layers, which has `params` on a device."""
     zero = transfers.plans.zero
     if transfers.training.overlap:
         found = _beside_work(transfers, pieces, layer, stage)
@@ -133,8 +133,7 @@ def late_weights_s(transfers: Transfers, pieces: Pieces, layer: LayerColumns) ->
 
 def ends_exposed_s(
     transfers: Transfers,
-    layer: LayerColumns,
-    stages: Stages,
+    stages: Stages[LayerColumns],
     exposed: Sequence[Exposed],
 ) -> tuple[Column, Column]:
     """Return what replicas and the optimizer add at both ends of the iteration.
@@ -143,7 +142,7 @@ def ends_exposed_s(
     transfers and steps may take longer.
     """
     plans, v = transfers.plans, transfers.plans.virtual_stages
-    first = stage_passes(layer, stages.kinds[0])
+    first = stage_passes(stages.layers[0], stages.kinds[0])
     traffic, rate = transfers.training.optimizer_traffic_bytes, transfers.machine.memory_bytes_per_s
     comm, steps, starts = [], [], []
     for stage, own, found in zip(stages.kinds, stages.params, exposed, strict=True):

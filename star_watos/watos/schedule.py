@@ -56,7 +56,7 @@ class StageTimes:
 
 
 def stage_times(layer: LayerColumns, stage: StageKind) -> StageTimes:
-    """Return what a stage does for one microbatch."""
+    """Return what a stage, whose layers are `layer`, does for one microbatch."""
     ends = stage.has_embedding * layer.embedding.time_s + stage.has_head * layer.head.time_s
     return StageTimes(
         compute=stage.layers * (layer.forward.time_s + layer.backward.time_s) + ends,
@@ -75,26 +75,27 @@ def exposed_s(
     plans: Plans,
     layer: LayerColumns,
     n_microbatches: Ints,
-    stages: Stages,
+    stages: Stages[LayerColumns],
 ) -> dict[str, Column]:
     """Return the exposed seconds by cause; they sum to the iteration."""
-    kinds, params = stages.kinds, stages.params
+    kinds, layers = stages.kinds, stages.layers
     between = [Transfers(machine, training, plans, kind.index) for kind in kinds]
-    pieces = Pieces.of_stages(between[0], [kind.index for kind in kinds], model, layer)
+    pieces = Pieces.of_stages(between[0], [kind.index for kind in kinds], model, layers)
     replicas = [
-        exposed_by_stage(transfers, those, layer, stage, own)
-        for transfers, those, stage, own in zip(between, pieces, kinds, params, strict=True)
+        exposed_by_stage(*those)
+        for those in zip(between, pieces, layers, kinds, stages.params, strict=True)
     ]
     send = np.where(plans.pp > 1, machine.send_s(plans, layer.boundary_bytes), 0.0)
     seconds = [
-        _busy_s(training, plans, layer, stage, found, send)
-        for stage, found in zip(kinds, replicas, strict=True)
+        _busy_s(training, plans, own, stage, found, send)
+        for own, stage, found in zip(layers, kinds, replicas, strict=True)
     ]
     slowest, place = largest_stage(kinds, seconds)
-    times, passes = stage_times(layer, slowest), stage_passes(layer, slowest)
+    own = layer.mixed(slowest.bottom_share)
+    times, passes = stage_times(own, slowest), stage_passes(own, slowest)
     each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
-    late = late_weights_s(between[0], pieces[0], layer)
-    at_ends, step = ends_exposed_s(between[0], layer, stages, replicas)
+    late = late_weights_s(between[0], pieces[0], layers[0])
+    at_ends, step = ends_exposed_s(between[0], stages, replicas)
     terms: dict[str, Column] = {
         "compute": n_microbatches * times.compute,
         "recompute": n_microbatches * times.recompute,

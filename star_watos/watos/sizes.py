@@ -49,10 +49,10 @@ class LayerSizes:
 
 @dataclass(frozen=True, slots=True)
 class SliceSizes:
-    """A layer and the head on one device."""
+    """Layers and the head on one device."""
 
-    layer: LayerSizes
-    """A layer; models with several kinds of layers have their mean."""
+    layers: tuple[LayerSizes, ...]
+    """One of each kind of layers, as `layer_kinds` counts them."""
     head_bytes: Column
     """Held while the head goes backward: what it saved, and the gradients of the logits."""
 
@@ -60,9 +60,8 @@ class SliceSizes:
 def sizes_of(model: Model, shape: Microbatch) -> SliceSizes:
     """Return what a device that gets `shape` holds."""
     head = head_ops(model, shape)
-    kinds = layer_kinds(model)
     return SliceSizes(
-        layer=_mean([(_layer(model, shape, kind), n / model.n_layers) for kind, n in kinds]),
+        layers=tuple(_layer(model, shape, kind) for kind, _ in layer_kinds(model)),
         head_bytes=sum(op.saved_bytes for op in head) + _passing_bytes(head[:-1]),
     )
 
@@ -114,24 +113,3 @@ def _passing_bytes(ops: Iterable[Op]) -> Column:
 def _largest(columns: Iterable[Column]) -> Column:
     largest: Column = np.max(np.stack(np.broadcast_arrays(*columns)), axis=0)
     return largest
-
-
-def _mean(kinds: Sequence[tuple[LayerSizes, float]]) -> LayerSizes:
-    """Return the mean layer of several kinds, each with its share; the largest working set."""
-    return LayerSizes(
-        held=tuple(
-            Held(
-                weighted((layer.held[i].saved_bytes, share) for layer, share in kinds),
-                _largest(layer.held[i].working_bytes for layer, _ in kinds),
-            )
-            for i in range(len(Recompute))
-        ),
-        params=weighted((layer.params, share) for layer, share in kinds),
-        expert_params=weighted((layer.expert_params, share) for layer, share in kinds),
-    )
-
-
-def weighted(parts: Iterable[tuple[Column, float]]) -> Column:
-    """Return the sum of values, each times its share."""
-    nothing: Column = 0.0
-    return sum((value * share for value, share in parts), nothing)

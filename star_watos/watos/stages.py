@@ -3,16 +3,18 @@
 A pipeline of L layers on p stages has q = L // p layers a stage; the L mod p stages just before the
 last have one more. So only three stages can be the fullest or the slowest: the first (most
 microbatches in flight, and the embedding), the first with an extra layer, and the last (the head).
+Where the model's bottom layers differ from those above, a stage has its own share of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.cost import Column
-from star_watos.watos.columns import Sizes
+from star_watos.watos.columns import Sizes, T
 from star_watos.watos.plans import Ints, Plans
 from star_watos.workload import Model, embedding_params, head_params
 
@@ -25,21 +27,53 @@ class StageKind:
     index: Ints
     """Which stage it is, from 0."""
     layers: Ints
+    bottom: Ints
+    """Of these, how many are of the model's bottom ones that differ from those above."""
     has_embedding: NDArray[np.bool_]
     has_head: NDArray[np.bool_]
 
+    @property
+    def bottom_share(self) -> Column:
+        """The same as a share."""
+        return self.bottom / self.layers
 
-def stage_kinds(model: Model, pp: Ints) -> tuple[StageKind, StageKind, StageKind]:
-    """Return the first stage, the first of those with an extra layer, and the last."""
+
+def stage_kinds(model: Model, pp: Ints, v: Ints) -> tuple[StageKind, StageKind, StageKind]:
+    """Return the first stage, the first of those with an extra layer, and the last.
+
+    Each has its layers in v chunks.
+    """
     least, extra = model.n_layers // pp, model.n_layers % pp
     no, yes = np.zeros(pp.shape, dtype=bool), np.ones(pp.shape, dtype=bool)
-    heavy = pp - 1 - extra
+    heavy, last = pp - 1 - extra, model.n_layers - least
     first_is_heavy = (extra > 0) & (heavy == 0)
-    return (
-        StageKind(yes, np.zeros_like(pp), least + first_is_heavy, yes, pp == 1),
-        StageKind(extra > 0, heavy, least + 1, first_is_heavy, no),
-        StageKind(pp > 1, pp - 1, least, no, yes),
+    first_layers = least + first_is_heavy
+    own = (
+        bottom_layers(model, 0 * pp, first_layers, v),
+        bottom_layers(model, heavy * least, least + 1, v),
+        bottom_layers(model, last, least, v),
     )
+    return (
+        StageKind(yes, np.zeros_like(pp), first_layers, own[0], yes, pp == 1),
+        StageKind(extra > 0, heavy, least + 1, own[1], first_is_heavy, no),
+        StageKind(pp > 1, pp - 1, least, own[2], no, yes),
+    )
+
+
+def bottom_layers(model: Model, before: Ints, layers: Ints, v: Ints) -> Ints:
+    """Return how many of a stage's layers are of the model's bottom ones.
+
+    `before` are on the stages before it. A round of L / v layers passes all stages v times: of each
+    the stage has `layers` / v, after `before` / v of others.
+
+    >>> from star_watos.workload import load_model
+    >>> deepseek = load_model("deepseek_v3")  # 3 of 61 layers are dense
+    >>> bottom_layers(deepseek, np.array([0, 2, 4]), np.array([2, 2, 2]), np.array([1, 1, 1]))
+    array([2, 1, 0])
+    """
+    rounds, rest = np.divmod(model.n_bottom_layers, model.n_layers // v)
+    own: Ints = rounds * (layers // v) + np.clip(rest - before // v, 0, layers // v)
+    return own
 
 
 def largest_stage(stages: Sequence[StageKind], sizes: Sequence[Column]) -> tuple[StageKind, Ints]:
@@ -56,21 +90,28 @@ def largest_stage(stages: Sequence[StageKind], sizes: Sequence[Column]) -> tuple
             exists=best.exists,
             index=np.where(larger, stage.index, best.index),
             layers=np.where(larger, stage.layers, best.layers),
+            bottom=np.where(larger, stage.bottom, best.bottom),
             has_embedding=np.where(larger, stage.has_embedding, best.has_embedding),
             has_head=np.where(larger, stage.has_head, best.has_head),
         )
     return best, place
 
 
-def every_stage(model: Model, pp: int) -> StageKind:
-    """Return all stages of one pipeline, one row a stage."""
+def every_stage(model: Model, pp: int, v: int = 1, layers: Ints | None = None) -> StageKind:
+    """Return all stages of one pipeline, one row a stage, with their layers in v chunks.
+
+    `layers` are those of each; left out, as many as can be equal.
+    """
     index = np.arange(pp)
-    extra = model.n_layers % pp
-    heavy = (index >= pp - 1 - extra) & (index < pp - 1)
+    if layers is None:
+        extra = model.n_layers % pp
+        layers = model.n_layers // pp + ((index >= pp - 1 - extra) & (index < pp - 1))
+    before = np.cumsum(layers) - layers
     return StageKind(
         exists=np.ones(pp, dtype=bool),
         index=index,
-        layers=model.n_layers // pp + heavy,
+        layers=layers,
+        bottom=bottom_layers(model, before, layers, np.full(pp, v)),
         has_embedding=index == 0,
         has_head=index == pp - 1,
     )
@@ -99,22 +140,26 @@ class Params:
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class Stages(Generic[T]):
     """The three stages of each pipeline that can be the fullest or the slowest."""
 
     kinds: tuple[StageKind, StageKind, StageKind]
+    layers: tuple[T, ...]
+    """What each one's layers hold, and do, on average."""
     params: tuple[Params, ...]
     """On one device of each."""
 
     @classmethod
-    def of(cls, model: Model, plans: Plans, sizes: Sizes) -> "Stages":
-        """Return the stages of all plans."""
-        kinds = stage_kinds(model, plans.pp)
-        return cls(kinds, tuple(stage_params(model, kind, plans.tp, sizes) for kind in kinds))
+    def of(cls, model: Model, plans: Plans, layer: T) -> "Stages[T]":
+        """Return the stages of all plans; `layer` is the mean of the whole model."""
+        kinds = stage_kinds(model, plans.pp, plans.virtual_stages)
+        layers = tuple(layer.mixed(kind.bottom_share) for kind in kinds)
+        both = zip(kinds, layers, strict=True)
+        return cls(kinds, layers, tuple(stage_params(model, k, plans.tp, own) for k, own in both))
 
 
 def stage_params(model: Model, stage: StageKind, tp: Ints, sizes: Sizes) -> Params:
-    """Parameters on one device of a stage.
+    """Parameters on one device of a stage, whose layers have `sizes`.
 
     Tied embeddings are stored on the last stage again where it is not the first (Megatron-LM).
     """

@@ -87,39 +87,50 @@ class Pieces:
 
     @classmethod
     def of(cls, transfers: Transfers, model: Model, layer: LayerColumns) -> "Pieces":
-        """Return all pieces of one stage of each plan."""
-        return cls.of_stages(transfers, [transfers.stage], model, layer)[0]
+        """Return all pieces of one stage of each plan, whose layers are `layer`."""
+        return cls.of_stages(transfers, [transfers.stage], model, [layer])[0]
 
     @classmethod
     def of_stages(
-        cls, transfers: Transfers, stages: Sequence[Column], model: Model, layer: LayerColumns
+        cls,
+        transfers: Transfers,
+        stages: Sequence[Column],
+        model: Model,
+        layers: Sequence[LayerColumns],
     ) -> "list[Pieces]":
-        """Return all pieces of several stages.
+        """Return all pieces of several stages, each with layers of its own.
 
         They are made once for plans that differ in other things only, and all in one go.
         """
         first, index = transfers.plans.distinct(
-            "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero"
+            "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero", "virtual_stages"
         )
         own, n = transfers.plans.take(first), len(first)
-        params, experts = rows_of(layer.params, first), rows_of(layer.expert_params, first)
-        kinds = piece_params(model, own, params, experts)
-        count = len(kinds) * len(stages)
+        held = [
+            piece_params(
+                model, own, rows_of(layer.params, first), rows_of(layer.expert_params, first)
+            )
+            for layer in layers
+        ]
+        shape = (len(stages), len(held[0]), n)
+        count = len(stages) * len(held[0])
         every = Transfers(
             transfers.machine,
             transfers.training,
             own.take(np.tile(np.arange(n), count)),
-            np.concatenate([np.broadcast_to(rows_of(s, first), n) for s in stages for _ in kinds]),
+            np.concatenate(
+                [np.broadcast_to(rows_of(s, first), n) for s in stages for _ in held[0]]
+            ),
         )
-        both = [
-            np.tile(_in_a_row([getattr(p, name) for p in kinds], n), len(stages))
-            for name in Params.__slots__
-        ]
-        held = Params(*both)
-        shape = (len(stages), len(kinds), n)
+        all_of = Params(
+            *(
+                _in_a_row([getattr(p, name) for pieces in held for p in pieces], n)
+                for name in Params.__slots__
+            )
+        )
         gather, reduce = (
             np.broadcast_to(seconds, count * n).reshape(shape)[:, :, index]
-            for seconds in (every.gather_s(held), every.reduce_s(held))
+            for seconds in (every.gather_s(all_of), every.reduce_s(all_of))
         )
         return [cls(*map(Piece, g, r)) for g, r in zip(gather, reduce, strict=True)]
 

@@ -39,11 +39,6 @@ class Work:
 NOTHING = Work(Cost(), 0.0)
 
 
-def total(costs: Iterable[Cost]) -> Cost:
-    """Return the costs one after the other."""
-    return sum(costs, Cost())
-
-
 def in_one_queue(works: Iterable[Work]) -> Work:
     """Return works one after the other."""
     return sum(works, NOTHING)

@@ -139,6 +139,12 @@ class Model:
         return self.window if everywhere or layer is LayerKind.WINDOWED else None
 
     @property
+    def n_bottom_layers(self) -> int:
+        """Layers at the bottom that differ from all above; 0 where kinds do not follow so."""
+        dense = self.moe.n_dense_layers if self.moe else 0
+        return dense if dense < self.n_layers else 0
+
+    @property
     def qk_head_dim(self) -> int:
         """Width of one head's query and key."""
         return self.mla.qk_nope_head_dim + self.mla.qk_rope_head_dim if self.mla else self.head_dim

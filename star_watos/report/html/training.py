@@ -58,9 +58,10 @@ def _plain(columns: dict[str, Any]) -> dict[str, float]:
 def _fullest(run: Simulation) -> dict[str, float]:
     """Return the bytes of the stage that holds most."""
     it = run.iteration
-    stages = every_stage(run.model, int(it.plans.pp[0]))
-    params = stage_params(run.model, stages, it.plans.tp, it.layer)
-    parts = memory_parts(run.training, it.plans, it.layer, it.n_microbatches, stages, params)
+    stages = every_stage(run.model, int(it.plans.pp[0]), int(it.plans.virtual_stages[0]))
+    layer = it.layer.mixed(stages.bottom_share)
+    params = stage_params(run.model, stages, it.plans.tp, layer)
+    parts = memory_parts(run.training, it.plans, layer, it.n_microbatches, stages, params)
     most = int(np.argmax(sum(np.broadcast_to(part, len(stages.layers)) for part in parts.values())))
     return {
         name: float(np.broadcast_to(part, len(stages.layers))[most]) for name, part in parts.items()

@@ -1,6 +1,6 @@
 """One plan's pipeline, whose stages run again and keep what is best for the slowest."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,9 +96,7 @@ class Pipeline:
         `layers` are those of each stage; left out, as many as can be equal.
         """
         it = self.setting
-        kind = every_stage(it.model, self.pp)
-        if layers is not None:
-            kind = replace(kind, layers=layers)
+        kind = every_stage(it.model, self.pp, layers=layers)
         stages = stages_of(it.machine, it.model, it.training, self.plans, self.result, kind)
         uniform, pools = Part.RECOMPUTE in without, self._pools(without)
         found = balanced(stages, self.options, self._hops, pools, uniform=uniform)

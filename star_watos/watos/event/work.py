@@ -83,24 +83,40 @@ def _piece(
     return Piece(name, forward_s, backward_s, number(weights_s), gather_s, reduce_s, loads)
 
 
-def _pieces(
-    between: transfers.Transfers, model: Model, layer: LayerColumns
-) -> tuple[Piece, Piece, Piece]:
-    """Return a layer, the embedding and the head."""
-    travel = transfers.Pieces.of(between, model, layer)
-    loads, *end_loads = piece_loads(between, model, layer)
+def _layer_piece(between: transfers.Transfers, model: Model, layer: LayerColumns) -> Piece:
+    """Return a layer on one stage."""
+    travel = transfers.Pieces.of(between, model, layer).layer
+    loads, _, _ = piece_loads(between, model, layer)
     late = between.plans.schedule[0] == Schedule.ZERO_BUBBLE
     weights_s = layer.weights_s if late else 0.0
     passes = (layer.forward_s, layer.backward_s - weights_s)
+    return _piece("layer", travel, loads, *passes, weights_s=weights_s)
+
+
+def _end_pieces(
+    between: transfers.Transfers, model: Model, layer: LayerColumns
+) -> tuple[Piece, Piece]:
+    """Return the embedding and the head, as one stage would have them."""
+    travel = transfers.Pieces.of(between, model, layer)
+    _, *loads = piece_loads(between, model, layer)
     ends = (
         ("embedding", travel.table, layer.embedding_s),
         ("head", travel.head, layer.head_s),
     )
     embedding, head = (
         _piece(name, piece, own, FORWARD_SHARE * both, (1 - FORWARD_SHARE) * both)
-        for (name, piece, both), own in zip(ends, end_loads, strict=True)
+        for (name, piece, both), own in zip(ends, loads, strict=True)
     )
-    return _piece("layer", travel.layer, loads, *passes, weights_s=weights_s), embedding, head
+    return embedding, head
+
+
+def _numbers(stages: StageKind, v: int) -> list[list[range]]:
+    """Return the numbers of the layers of each stage's chunks, counted through the model."""
+    counts = stages.layers.tolist()
+    chunks = [count // v for _ in range(v) for count in counts]
+    ends = np.cumsum(chunks).tolist()
+    numbers = [range(end - count, end) for end, count in zip(ends, chunks, strict=True)]
+    return [numbers[stage :: len(counts)] for stage in range(len(counts))]
 
 
 def plan_work(
@@ -116,18 +132,20 @@ def plan_work(
     `stages` are all of the pipeline, a row each; left out, those that the plan has by itself.
     """
     layer, pp, v = result.layer, int(plans.pp[0]), int(plans.virtual_stages[0])
-    stages = stages or every_stage(model, pp)
+    stages = stages or every_stage(model, pp, v)
     between = transfers.Transfers(machine, training, plans, stages.index)
-    pieces = [_pieces(replace(between, stage=index), model, layer) for index in range(pp)]
-    params = stage_params(model, stages, plans.tp, layer)
+    numbers, bottom = _numbers(stages, v), model.n_bottom_layers
+    params = stage_params(model, stages, plans.tp, layer.mixed(stages.bottom_share))
     steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
     at_once = (between.gather_s(params), between.reduce_s(params), steps)
     gather_s, reduce_s, step_s = (np.broadcast_to(column, pp) for column in at_once)
     loads = stage_loads(between, params, pp)
 
     def stage(index: int) -> StageWork:
-        one, embedding, head = pieces[index]
-        chunks = [[one] * (int(stages.layers[index]) // v) for _ in range(v)]
+        here = replace(between, stage=index)
+        below, above = (_layer_piece(here, model, layer.mixed(share)) for share in (1.0, 0.0))
+        embedding, head = _end_pieces(here, model, layer)
+        chunks = [[below if n < bottom else above for n in own] for own in numbers[index]]
         if index == 0:
             chunks[0].insert(0, embedding)
         if index == pp - 1:
