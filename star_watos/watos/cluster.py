@@ -104,9 +104,14 @@ class Software(Spec):
 
     loss_bytes_per_logit: Constant[Annotated[Real, Field(gt=0, le=1000)]]
     """Traffic of softmax and cross-entropy, forward and backward."""
+    loss_in_place: Constant[bool]
+    """Whether gradients of logits are written over them; else a softmax in fp32 is kept beside."""
     adds_gradients: Constant[bool]
     """Whether the product of a gradient of weights adds to earlier microbatches' as it writes; else
     a kernel of its own does."""
+    placeholders: Constant[bool]
+    """Whether gradients that products add up in place leave empty tensors of the weights' shapes,
+    one a shape for all layers, and one of the head's while it goes backward."""
     pipelined_tp: Constant[bool]
     """Whether collectives of sequence-parallel TP groups are cut in pieces that travel beside the
     products (`--tp-comm-overlap` of Megatron-LM)."""

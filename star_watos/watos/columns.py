@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from star_watos.cost import Column, Cost
+from star_watos.watos.framework import PLAIN, Framework
 from star_watos.watos.layer import Layer, Slice, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Index, Ints, Plans, Recompute, rows_of
@@ -28,6 +29,7 @@ class Sizes:
     working_bytes: Column
     params: Column
     expert_params: Column
+    placeholder_bytes: Column
     head_bytes: Column
     kinds: tuple[Self, ...] = ()
     """Of the model's bottom layers and of those above, where these differ."""
@@ -100,10 +102,12 @@ class LayerColumns(Sizes):
 T = TypeVar("T", bound=Sizes)
 
 
-def size_columns(model: Model, training: Training, plans: Plans) -> Sizes:
+def size_columns(
+    model: Model, training: Training, plans: Plans, framework: Framework = PLAIN
+) -> Sizes:
     """Return what plans hold; what differs between slices is worked out once."""
     own, index = _slices(plans)
-    return _of_kinds(model, _sizes(model, training, own, plans, index))
+    return _of_kinds(model, _sizes(model, training, framework, own, plans, index))
 
 
 def layer_columns(machine: Machine, model: Model, training: Training, plans: Plans) -> LayerColumns:
@@ -111,7 +115,7 @@ def layer_columns(machine: Machine, model: Model, training: Training, plans: Pla
     own, index = _slices(plans)
     tp_shape = own.tp_rows.astype(np.float64), own.tp_cols.astype(np.float64)
     slices = slice_of(machine, model, training, tp_shape, microbatch_of(training, own))
-    sizes = _sizes(model, training, own, plans, index)
+    sizes = _sizes(model, training, machine.framework, own, plans, index)
     return _of_kinds(model, _spread(machine, training, slices, sizes, plans, index))
 
 
@@ -148,13 +152,16 @@ def _of_kinds(model: Model, kinds: Sequence[T]) -> T:
 def _mean(kinds: Sequence[T], share: Column) -> T:
     """Return the mean of two kinds of layers, the first with `share`.
 
-    What a layer needs while it goes backward is that of the largest there is.
+    Of what there is once on a device, it is the larger kind's: the working set, placeholders.
     """
     first, second = (vars(kind) for kind in kinds)
     names = [name for name, own in first.items() if own is not second[name]]
     mean = {name: _between(first[name], second[name], share) for name in names}
-    at_work = [first["working_bytes"] * (share > 0), second["working_bytes"] * (share < 1)]
-    return replace(kinds[0], **mean | {"working_bytes": np.maximum(*at_work)})
+    once = {
+        name: np.maximum(first[name] * (share > 0), second[name] * (share < 1))
+        for name in ("working_bytes", "placeholder_bytes")
+    }
+    return replace(kinds[0], **mean | once)
 
 
 def _between(first: Any, second: Any, share: Column) -> Any:  # noqa: ANN401 (costs, or columns)
@@ -164,9 +171,15 @@ def _between(first: Any, second: Any, share: Column) -> Any:  # noqa: ANN401 (co
 
 
 def _sizes(
-    model: Model, training: Training, own: Plans, plans: Plans, index: Index
+    model: Model,
+    training: Training,
+    framework: Framework,
+    own: Plans,
+    plans: Plans,
+    index: Index,
 ) -> tuple[Sizes, ...]:
-    found, policy = sizes_of(model, microbatch_of(training, own)), plans.recompute
+    found = sizes_of(model, microbatch_of(training, own), framework)
+    policy = plans.recompute
     head_bytes = rows_of(found.head_bytes, index)
     return tuple(
         Sizes(
@@ -174,6 +187,7 @@ def _sizes(
             working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
             params=rows_of(layer.params, index),
             expert_params=rows_of(layer.expert_params, index),
+            placeholder_bytes=rows_of(layer.placeholder_bytes, index),
             head_bytes=head_bytes,
         )
         for layer in found.layers

@@ -7,6 +7,7 @@ import numpy as np
 from star_watos.cost import Column, Cost
 from star_watos.fabric import Links, Mesh, all_reduce, reduce_scatter
 from star_watos.watos import operator
+from star_watos.watos.framework import PLAIN, Framework
 from star_watos.watos.layout import Layout
 from star_watos.watos.placement import on_snake, slots_of
 from star_watos.watos.plans import Plans
@@ -83,6 +84,11 @@ class Dies:
     def pipelined_tp(self) -> bool:
         """No: an operator of this model starts when its input is whole."""
         return False
+
+    @property
+    def framework(self) -> Framework:
+        """Nothing more than it must."""
+        return PLAIN
 
     @property
     def gathers_ahead(self) -> bool:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from star_watos.cost import Column, Cost
+from star_watos.watos.framework import Framework
 from star_watos.watos.plans import Plans
 from star_watos.workload import Op
 
@@ -64,6 +65,11 @@ class Machine(Protocol):
     @property
     def pipelined_tp(self) -> bool:
         """Whether collectives of sequence-parallel groups travel in pieces beside products."""
+        ...
+
+    @property
+    def framework(self) -> Framework:
+        """What the software holds beside what it must."""
         ...
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from star_watos.cost import Column
 from star_watos.watos.columns import Sizes, size_columns
+from star_watos.watos.framework import PLAIN, Framework
 from star_watos.watos.plans import Ints, Plans, Schedule
 from star_watos.watos.stages import Params, StageKind, Stages
 from star_watos.watos.training import OPTIMIZER_BYTES, WEIGHT_BYTES, Training
@@ -67,7 +68,7 @@ def memory_bytes(
     stage: StageKind,
     params: Params,
 ) -> Column:
-    """Bytes on a device: states, activations in flight, working set of a layer or the head.
+    """Bytes on a device: states, activations in flight, what the framework holds, working set.
 
     `sizes` are those of the stage's own layers.
     """
@@ -89,6 +90,7 @@ def memory_parts(
     return {
         "states": state_bytes(params, plans, sizes, training),
         "activations": held * stage.layers * sizes.saved_bytes,
+        "placeholders": sizes.placeholder_bytes,
         "working set": np.maximum(sizes.working_bytes, stage.has_head * sizes.head_bytes),
     }
 
@@ -104,7 +106,9 @@ def fullest_bytes(training: Training, plans: Plans, stages: Stages[Any]) -> Colu
     return fullest
 
 
-def plan_bytes(model: Model, training: Training, plans: Plans) -> Column:
+def plan_bytes(
+    model: Model, training: Training, plans: Plans, framework: Framework = PLAIN
+) -> Column:
     """Bytes on the fullest device of each plan, before anything is known of the devices."""
-    sizes = size_columns(model, training, plans)
+    sizes = size_columns(model, training, plans, framework)
     return fullest_bytes(training, plans, Stages.of(model, plans, sizes))

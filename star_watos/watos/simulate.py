@@ -106,7 +106,7 @@ def fastest(
     hardware: Hardware, machine: Machine, model: Model, training: Training, plans: Plans
 ) -> Simulation | Overflow:
     """Return the fastest of `plans` (then the one of least energy), or by how much none fits."""
-    held = np.asarray(plan_bytes(model, training, plans))
+    held = np.asarray(plan_bytes(model, training, plans, machine.framework))
     fits = held <= machine.memory_bytes
     if not fits.any():
         least = float(held.min())

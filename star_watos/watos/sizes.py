@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from star_watos.cost import Column
+from star_watos.watos.framework import Framework
 from star_watos.watos.plans import Recompute
 from star_watos.watos.training import WEIGHT_BYTES
 from star_watos.workload import (
+    Kind,
     LayerKind,
     Microbatch,
     Model,
@@ -45,6 +47,8 @@ class LayerSizes:
     """Parameters of one layer on one device."""
     expert_params: Column
     """Those of routed experts among them."""
+    placeholder_bytes: Column
+    """Empty tensors that stand for gradients of weights, one a shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +61,35 @@ class SliceSizes:
     """Held while the head goes backward: what it saved, and the gradients of the logits."""
 
 
-def sizes_of(model: Model, shape: Microbatch) -> SliceSizes:
+def sizes_of(model: Model, shape: Microbatch, framework: Framework) -> SliceSizes:
     """Return what a device that gets `shape` holds."""
-    head = head_ops(model, shape)
+    kinds = layer_kinds(model)
     return SliceSizes(
-        layers=tuple(_layer(model, shape, kind) for kind, _ in layer_kinds(model)),
-        head_bytes=sum(op.saved_bytes for op in head) + _passing_bytes(head[:-1]),
+        layers=tuple(_layer(model, shape, kind, framework) for kind, _ in kinds),
+        head_bytes=_head_bytes(head_ops(model, shape), framework),
     )
 
 
-def _layer(model: Model, shape: Microbatch, kind: LayerKind) -> LayerSizes:
+def _head_bytes(head: Sequence[Op], framework: Framework) -> Column:
+    """Return what the head holds; gradients in place are those that pass, and no more is saved."""
+    saved = sum(op.saved_bytes for op in head)
+    if framework.loss_in_place:
+        saved = saved - sum(op.saved_bytes for op in head if op.kind is Kind.GEMM)
+    return saved + _passing_bytes(head[:-1]) + _placeholder_bytes(head, framework)
+
+
+def _placeholder_bytes(ops: Iterable[Op], framework: Framework) -> Column:
+    """Return a tensor for each shape of weights; experts are weights of their own."""
+    shapes: list[tuple[Column, Column]] = []
+    for op in ops:
+        known = any(np.array_equal(op.n, n) and np.array_equal(op.k, k) for n, k in shapes)
+        if op.kind is Kind.GEMM and not known:
+            shapes.append((op.n, op.k))
+    found: Column = WEIGHT_BYTES * sum(n * k for n, k in shapes)
+    return found if framework.placeholders else 0.0
+
+
+def _layer(model: Model, shape: Microbatch, kind: LayerKind, framework: Framework) -> LayerSizes:
     ops = layer_ops(model, shape, kind)
     experts = [op for op in ops if op.name.startswith("experts")]
     whole = layer_input_bytes(model, shape)
@@ -74,6 +97,7 @@ def _layer(model: Model, shape: Microbatch, kind: LayerKind) -> LayerSizes:
         held=tuple(_held(ops, whole, policy) for policy in Recompute),
         params=sum(op.weight_bytes for op in ops) / WEIGHT_BYTES,
         expert_params=sum(op.weight_bytes for op in experts) / WEIGHT_BYTES,
+        placeholder_bytes=_placeholder_bytes(ops, framework),
     )
 
 

@@ -13,6 +13,7 @@ from star_watos.fabric import switched
 from star_watos.tables import table
 from star_watos.watos import kernels
 from star_watos.watos.cluster import Cluster
+from star_watos.watos.framework import Framework
 from star_watos.watos.launches import launch_s
 from star_watos.watos.plans import Ints, Plans
 from star_watos.workload import Kind, Op
@@ -81,6 +82,12 @@ class Switched:
     def pipelined_tp(self) -> bool:
         """Whether the cluster's software does that."""
         return self.cluster.software.pipelined_tp.value
+
+    @property
+    def framework(self) -> Framework:
+        """What the cluster's software does."""
+        software = self.cluster.software
+        return Framework(software.loss_in_place.value, software.placeholders.value)
 
     @property
     def gathers_ahead(self) -> bool:
