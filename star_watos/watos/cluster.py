@@ -14,6 +14,8 @@ from star_watos.units import Bytes, BytesPerS, Count, Efficiency, FlopsPerS, Rea
 Rate = Constant[Annotated[BytesPerS, Field(gt=0)]]
 Span = Constant[Annotated[Seconds, Field(ge=0, le=1)]]
 Share = Constant[Efficiency]
+NO = Constant[bool](value=False, source="not said")
+"""What software does not do unless a file says so."""
 
 
 class Tile(Spec):
@@ -37,6 +39,23 @@ class Gemms(Spec):
     """Tile of a wave; used where there is no table."""
     fp8_speedup: Constant[Annotated[Real, Field(ge=1, le=8)]]
     """Rate of 8-bit products over that of 16-bit ones."""
+
+
+class Grouped(Spec):
+    """How fast the products of several experts in one kernel are."""
+
+    table: Constant[str]
+    """CSV of rows of an expert and shares of the peak: forward, data and weights (gradients)."""
+    plain: Share
+    """Share of the peak that products one by one reach on the table's device."""
+
+
+class Experts(Spec):
+    """How fast experts of a mixture are, and what brings tokens to them."""
+
+    grouped: Grouped
+    sorting: Share
+    """Share of the memory bandwidth that copying and sorting tokens reach."""
 
 
 class Flash(Spec):
@@ -104,12 +123,12 @@ class Software(Spec):
 
     loss_bytes_per_logit: Constant[Annotated[Real, Field(gt=0, le=1000)]]
     """Traffic of softmax and cross-entropy, forward and backward."""
-    loss_in_place: Constant[bool]
+    loss_in_place: Constant[bool] = NO
     """Whether gradients of logits are written over them; else a softmax in fp32 is kept beside."""
     adds_gradients: Constant[bool]
     """Whether the product of a gradient of weights adds to earlier microbatches' as it writes; else
     a kernel of its own does."""
-    placeholders: Constant[bool]
+    placeholders: Constant[bool] = NO
     """Whether gradients that products add up in place leave empty tensors of the weights' shapes,
     one a shape for all layers, and one of the head's while it goes backward."""
     pipelined_tp: Constant[bool]
@@ -134,6 +153,8 @@ class Cluster(Spec):
     launches: Annotated[Launches, From("configs/clusters/launches")]
     network: Annotated[Network, From("configs/clusters/network")]
     software: Annotated[Software, From("configs/clusters/software")]
+    experts: Annotated[Experts | None, From("configs/clusters/experts")] = None
+    """Left out, experts' products are as fast as one, and tokens are moved as by any kernel."""
 
     def stream_bytes_per_s(self, share: Share) -> float:
         """Bytes a second of kernels that reach `share` of the memory bandwidth."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Column
 from star_watos.tables import Table, table
 from star_watos.watos.cluster import Cluster
+from star_watos.watos.experts import grouped_rates, is_routing, routing_s
 from star_watos.workload import Kind, Op
 
 ELEMENT_BYTES = 2.0
@@ -126,7 +127,11 @@ def flash_flops_per_s(cluster: Cluster, head_dim: Column, seq_len: Column) -> ND
 def forward_s(cluster: Cluster, op: Op) -> Column:
     """Seconds of the device for the forward pass of `op`."""
     if op.kind is Kind.GEMM:
-        return gemm_s(cluster, op.batch, op.m, op.n, op.k)
+        rate, _, _ = grouped_rates(cluster, op)
+        product_s: Column = gemm_s(cluster, op.batch, op.m, op.n, op.k) / rate
+        return product_s
+    if is_routing(op):
+        return routing_s(cluster, op)
     if op.unfused:
         return _unfused_s(cluster, op, op.forward_flops, 1.0)
     if op.cached:
@@ -142,13 +147,16 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
 def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
     """Seconds of the device for both gradients of `op`, weights' added up in memory."""
     if op.kind is Kind.GEMM:
-        data = gemm_s(cluster, op.batch, op.m, op.k, op.n)
-        weights = gemm_s(cluster, op.batch, op.k, op.n, op.m)
+        _, data_rate, weights_rate = grouped_rates(cluster, op)
+        data = gemm_s(cluster, op.batch, op.m, op.k, op.n) / data_rate
+        weights = gemm_s(cluster, op.batch, op.k, op.n, op.m) / weights_rate
         added = 2.0 * gradient_bytes * op.weight_bytes / ELEMENT_BYTES
         by_itself = not cluster.software.adds_gradients.value
         added_s = by_itself * added / cluster.elementwise_bytes_per_s
         seconds: Column = data + weights / cluster.gemms.weights_share.value + added_s
         return seconds
+    if is_routing(op):
+        return routing_s(cluster, op)
     if op.unfused:
         return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
     if op.kind is Kind.ATTENTION:

@@ -65,7 +65,9 @@ def _row(result: Iterations, row: int) -> Iterations:
 
 
 def _cut(value: Any, row: int) -> Any:  # noqa: ANN401 (costs and columns alike)
-    """Return one row of a column, or of every field of a cost."""
+    """Return one row of a column, or of every field of a cost, or of each of several."""
+    if isinstance(value, tuple):
+        return tuple(_cut(one, row) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return type(value)(*(_cut(getattr(value, f.name), row) for f in fields(value)))
+        return type(value)(**{f.name: _cut(getattr(value, f.name), row) for f in fields(value)})
     return value if np.ndim(value) == 0 else np.asarray(value)[row : row + 1]
