@@ -131,6 +131,9 @@ class Software(Spec):
     placeholders: Constant[bool] = NO
     """Whether gradients that products add up in place leave empty tensors of the weights' shapes,
     one a shape for all layers, and one of the head's while it goes backward."""
+    exchanges_heads: Constant[bool] = NO
+    """Whether devices that share a sequence (CP) swap it for heads in all-to-alls before attention
+    and back after it; else keys and values go round them."""
     pipelined_tp: Constant[bool]
     """Whether collectives of sequence-parallel TP groups are cut in pieces that travel beside the
     products (`--tp-comm-overlap` of Megatron-LM)."""

@@ -8,8 +8,9 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from star_watos.cost import Column, Cost
+from star_watos.watos.exchanges import cp_comm_s, ep_comm_s
 from star_watos.watos.framework import PLAIN, Framework
-from star_watos.watos.layer import Layer, Slice, slice_of
+from star_watos.watos.layer import Layer, Slice, context_bytes, slice_of
 from star_watos.watos.machine import Machine
 from star_watos.watos.plans import Index, Ints, Plans, Recompute, rows_of
 from star_watos.watos.sizes import sizes_of
@@ -178,12 +179,16 @@ def _sizes(
     plans: Plans,
     index: Index,
 ) -> tuple[Sizes, ...]:
-    found = sizes_of(model, microbatch_of(training, own), framework)
-    policy = plans.recompute
+    shape = microbatch_of(training, own)
+    found, policy = sizes_of(model, shape, framework), plans.recompute
+    # Attention's result is kept as heads are exchanged for tokens, and as the projection reads it.
+    again = framework.exchanges_heads * (plans.cp > 1) * (policy != Recompute.FULL)
+    kept_bytes = again * rows_of(context_bytes(model, shape), index)
     head_bytes = rows_of(found.head_bytes, index)
     return tuple(
         Sizes(
-            saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index),
+            saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index)
+            + kept_bytes,
             working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
             params=rows_of(layer.params, index),
             expert_params=rows_of(layer.expert_params, index),
@@ -212,14 +217,13 @@ def _spread(
         "ends_comm": costs_of(slices.ends_comm, index),
         "passes": passes,
     }
-    pass_on_s = machine.pass_on_s(plans, rows_of(slices.kv_bytes, index))
     return [
         LayerColumns(
             **vars(held),
             **ends,
             **_computed(layer, plans.recompute, index),
-            ep_comm_s=_ep_comm_s(machine, layer, plans, index, passes),
-            cp_comm_s=_cp_comm_s(training, layer, plans, index, (passes + 1) * pass_on_s),
+            ep_comm_s=ep_comm_s(machine, layer, plans, index, passes),
+            cp_comm_s=cp_comm_s(machine, training, slices, layer, plans, index, passes),
         )
         for layer, held in zip(slices.layers, sizes, strict=True)
     ]
@@ -234,28 +238,6 @@ def _computed(layer: Layer, policy: Ints, index: Index) -> dict[str, Any]:
         "weights_s": rows_of(layer.weights_s, index),
         "comm": _chosen([kept.comm for kept in layer.kept], policy, index),
     }
-
-
-def _ep_comm_s(
-    machine: Machine, layer: Layer, plans: Plans, index: Index, passes: Column
-) -> Column:
-    """Seconds of the all-to-alls to the experts of a layer and back, each pass."""
-    n_bytes = rows_of(layer.routed_bytes, index)
-    one_way_s = np.where(n_bytes > 0, machine.all_to_all_s(plans, n_bytes), 0.0)
-    return np.where(plans.ep > 1, 2 * passes * one_way_s, 0.0)
-
-
-def _cp_comm_s(
-    training: Training, layer: Layer, plans: Plans, index: Index, step_s: Column
-) -> Column:
-    """Seconds that attention waits for keys and values, which go round the cp devices.
-
-    cp - 1 steps a pass; backward their gradients travel too. A step, `step_s` in all passes, hides
-    behind the attention to what arrived before it.
-    """
-    steps = plans.cp - 1
-    beside = training.overlap * steps / plans.cp * rows_of(layer.attention_s, index)
-    return np.where(steps > 0, np.maximum(steps * step_s - beside, 0.0), 0.0)
 
 
 def costs_of(cost: Cost, index: Index) -> Cost:

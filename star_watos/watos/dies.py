@@ -158,7 +158,11 @@ class Dies:
 
     def all_to_all_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds in which each device of an expert group sends `n_bytes` in all."""
-        return self._between(plans).all_to_all_s(n_bytes)
+        return self._between(plans).all_to_all_s(plans.ep, n_bytes)
+
+    def swap_s(self, plans: Plans, n_bytes: Column) -> Column:
+        """Seconds in which each die that shares a sequence sends `n_bytes` in all."""
+        return self._between(plans).all_to_all_s(plans.cp, n_bytes)
 
     def pass_on_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds to the next of the dies that share a sequence."""

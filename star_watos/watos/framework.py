@@ -12,6 +12,9 @@ class Framework:
     placeholders: bool = False
     """Whether a gradient that a product adds up in place leaves an empty tensor of the weight's
     shape: one a shape for layers, kept for good, and one for the head while it goes backward."""
+    exchanges_heads: bool = False
+    """Whether devices that share a sequence have whole sequences of some heads for attention,
+    instead of passing keys and values on (DeepSpeed-Ulysses)."""
 
 
 PLAIN = Framework()

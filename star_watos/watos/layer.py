@@ -74,6 +74,8 @@ class Slice:
     """Activations that one device hands to the next stage."""
     kv_bytes: Column
     """Keys and values of one layer, which devices that share a sequence pass on."""
+    heads_bytes: Column
+    """Queries, keys, values and results of one layer, which they exchange instead."""
     ends_comm: Cost
     """The all-reduce at each end: it joins the lookups of a split embedding table, and adds up the
     gradients of what enters a split head."""
@@ -99,6 +101,8 @@ def slice_of(
         head=_ends(machine, training, head_ops(model, shape)),
         boundary_bytes=layer_input_bytes(model, shape),
         kv_bytes=shape.element_bytes * shape.tokens * width,
+        heads_bytes=shape.element_bytes * shape.tokens * (model.d_q / shape.tp + width)
+        + context_bytes(model, shape),
         ends_comm=all_reduce,
     )
 
@@ -106,6 +110,12 @@ def slice_of(
 def joined_bytes(model: Model, shape: Microbatch) -> Column:
     """Activations that a TP group joins: a vector a token, in the format that travels."""
     n_bytes: Column = shape.tokens * model.d_model * shape.element_bytes
+    return n_bytes
+
+
+def context_bytes(model: Model, shape: Microbatch) -> Column:
+    """What attention of a layer gives to its output projection on one device."""
+    n_bytes: Column = shape.element_bytes * shape.tokens * model.d_context / shape.tp
     return n_bytes
 
 

@@ -117,6 +117,10 @@ class Machine(Protocol):
         """Seconds in which each device of an expert group sends `n_bytes` in all."""
         ...
 
+    def swap_s(self, plans: Plans, n_bytes: Column) -> Column:
+        """Seconds in which each device that shares a sequence sends `n_bytes` in all."""
+        ...
+
     def pass_on_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds to hand `n_bytes` to the next device that shares a sequence."""
         ...

@@ -87,7 +87,11 @@ class Switched:
     def framework(self) -> Framework:
         """What the cluster's software does."""
         software = self.cluster.software
-        return Framework(software.loss_in_place.value, software.placeholders.value)
+        return Framework(
+            loss_in_place=software.loss_in_place.value,
+            placeholders=software.placeholders.value,
+            exchanges_heads=software.exchanges_heads.value,
+        )
 
     @property
     def gathers_ahead(self) -> bool:
@@ -139,6 +143,10 @@ class Switched:
     def all_to_all_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds of an all-to-all over the ep GPUs that share the experts."""
         return switched.all_to_all_s(self._switches, plans.ep, plans.tp, n_bytes)
+
+    def swap_s(self, plans: Plans, n_bytes: Column) -> Column:
+        """Seconds of an all-to-all over the cp GPUs that share a sequence."""
+        return switched.all_to_all_s(self._switches, plans.cp, plans.tp, n_bytes)
 
     def pass_on_s(self, plans: Plans, n_bytes: Column) -> Column:
         """Seconds to the GPU tp places further."""

@@ -14,7 +14,7 @@ from star_watos.cost import Column
 from star_watos.fabric import Links, all_reduce, reduce_scatter
 from star_watos.watos.layout import Ways
 from star_watos.watos.line import Line
-from star_watos.watos.plans import Plans
+from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.snake import to_next_stage
 from star_watos.watos.wafer import Wafer
 
@@ -82,9 +82,9 @@ class Rectangles:
         moved: Column = one * plans.pp * plans.tp
         return moved
 
-    def all_to_all_s(self, n_bytes: Column) -> Column:
-        """Seconds over the ep rectangles that share the experts."""
-        return self._line(self.slot_hops).all_to_all_s(self.plans.ep, n_bytes)
+    def all_to_all_s(self, group: Ints, n_bytes: Column) -> Column:
+        """Seconds over neighbouring rectangles that share experts, or a sequence."""
+        return self._line(self.slot_hops).all_to_all_s(group, n_bytes)
 
     def pass_on_s(self, n_bytes: Column) -> Column:
         """Seconds to the next of the rectangles that share a sequence."""
