@@ -294,3 +294,17 @@ def test_what_no_plan_can_be_is_said():
     training = Training(model="llama3_8b", global_batch=64)
     with pytest.raises(InputError, match=r"--cp 3  no legal plan"):
         simulate(A100, load_model("llama3_8b"), training, {"cp": 3}, devices=16)
+
+
+def test_products_of_8_bits_need_casts():
+    """H100, twice the rate: 4 bytes an element cast, and gradients added up as fast as ever."""
+    h100 = load_hardware("dgx_h100", ["software.adds_gradients.value=false"])
+    shape = Microbatch(tokens=4096.0, seq_len=2048)
+    op = next(op for op in layer_ops(MODEL, shape, layer_kinds(MODEL)[0][0]) if op.name == "mlp_up")
+    rate = 0.765 * 3.35e12
+    cast = 4 * (op.m * op.k + op.k * op.n) / rate
+    assert forward_s(h100, op, fp8=True) == pytest.approx(forward_s(h100, op) / 2 + cast)
+    added = 2 * 4 * op.weight_bytes / 2 / rate
+    products = backward_s(h100, op, 4.0) - added
+    expected = products / 2 + 4 * op.m * op.n / rate + added
+    assert backward_s(h100, op, 4.0, fp8=True) == pytest.approx(expected)

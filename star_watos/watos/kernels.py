@@ -20,6 +20,7 @@ from star_watos.watos.experts import grouped_rates, is_routing, routing_s
 from star_watos.workload import Kind, Op
 
 ELEMENT_BYTES = 2.0
+CAST_BYTES = 1.0
 UNFUSED_BACKWARD = 14.0 / 8.0
 """Bytes of the square of scores backward over forward, dropout apart: the gradients of the
 softmax's result and of the scores are written and read, and softmax and scores are read."""
@@ -124,12 +125,12 @@ def flash_flops_per_s(cluster: Cluster, head_dim: Column, seq_len: Column) -> ND
     return rates
 
 
-def forward_s(cluster: Cluster, op: Op) -> Column:
-    """Seconds of the device for the forward pass of `op`."""
+def forward_s(cluster: Cluster, op: Op, *, fp8: bool = False) -> Column:
+    """Seconds of the device for the forward pass of `op`; with `fp8`, of 8-bit products."""
     if op.kind is Kind.GEMM:
         rate, _, _ = grouped_rates(cluster, op)
-        product_s: Column = gemm_s(cluster, op.batch, op.m, op.n, op.k) / rate
-        return product_s
+        product_s = gemm_s(cluster, op.batch, op.m, op.n, op.k) / rate
+        return _in_8_bits(cluster, op, product_s, (op.m + op.n) * op.k) if fp8 else product_s
     if is_routing(op):
         return routing_s(cluster, op)
     if op.unfused:
@@ -144,7 +145,7 @@ def forward_s(cluster: Cluster, op: Op) -> Column:
     return (op.input_bytes + op.output_bytes) / rate
 
 
-def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
+def backward_s(cluster: Cluster, op: Op, gradient_bytes: float, *, fp8: bool = False) -> Column:
     """Seconds of the device for both gradients of `op`, weights' added up in memory."""
     if op.kind is Kind.GEMM:
         _, data_rate, weights_rate = grouped_rates(cluster, op)
@@ -153,7 +154,10 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         added = 2.0 * gradient_bytes * op.weight_bytes / ELEMENT_BYTES
         by_itself = not cluster.software.adds_gradients.value
         added_s = by_itself * added / cluster.elementwise_bytes_per_s
-        seconds: Column = data + weights / cluster.gemms.weights_share.value + added_s
+        products_s = data + weights / cluster.gemms.weights_share.value
+        if fp8:
+            products_s = _in_8_bits(cluster, op, products_s, op.m * op.n)
+        seconds: Column = products_s + added_s
         return seconds
     if is_routing(op):
         return routing_s(cluster, op)
@@ -163,6 +167,18 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float) -> Column:
         flash_s: Column = op.backward_flops / flash_flops_per_s(cluster, op.k, op.m)[1]
         return flash_s
     return VECTOR_BACKWARD * forward_s(cluster, op)
+
+
+def _in_8_bits(cluster: Cluster, op: Op, products_s: Column, elements: Column) -> Column:
+    """Seconds of products in 8 bits, and of the casts of so many elements of each.
+
+    Those are input and weights forward, the gradient of the result backward: each is read, and
+    written as it stands and transposed for the other products (TransformerEngine, cast_transpose).
+    """
+    n_bytes = (ELEMENT_BYTES + 2 * CAST_BYTES) * op.batch * elements
+    faster = cluster.gemms.fp8_speedup.value
+    seconds: Column = products_s / faster + n_bytes / cluster.elementwise_bytes_per_s
+    return seconds
 
 
 def loss_s(cluster: Cluster, op: Op) -> Column:

@@ -16,7 +16,7 @@ from star_watos.watos.cluster import Cluster
 from star_watos.watos.framework import Framework
 from star_watos.watos.launches import launch_s
 from star_watos.watos.plans import Ints, Plans
-from star_watos.workload import Kind, Op
+from star_watos.workload import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Switched:
 
     def forward(self, op: Op, saved_bytes: Column) -> Cost:  # noqa: ARG002 (results pass memory, kept or not)
         """Cost of the forward pass."""
-        seconds = kernels.forward_s(self.cluster, op) / self._speedup(op)
+        seconds = kernels.forward_s(self.cluster, op, fp8=self.fp8)
         if op.name == "loss":
             seconds = kernels.loss_s(self.cluster, op)
         moved = op.input_bytes + op.output_bytes + op.weight_bytes
@@ -65,7 +65,7 @@ class Switched:
         """Cost of both gradients; the loss' is part of its forward pass."""
         if op.name == "loss":
             return Cost()
-        seconds = kernels.backward_s(self.cluster, op, gradient_bytes) / self._speedup(op)
+        seconds = kernels.backward_s(self.cluster, op, gradient_bytes, fp8=self.fp8)
         moved = 2 * (op.input_bytes + op.output_bytes) + 3 * op.weight_bytes
         return Cost(time_s=seconds, ops=op.backward_flops, dram_bytes=moved)
 
@@ -155,9 +155,6 @@ class Switched:
     def _parts(self, plans: Plans) -> Ints:
         """Parts in which a TP group that has the same numbers sends them."""
         return np.where((plans.sp == 0) & (_distance(plans) >= self._per_node), plans.tp, 1)
-
-    def _speedup(self, op: Op) -> float:
-        return self.cluster.gemms.fp8_speedup.value if self.fp8 and op.kind is Kind.GEMM else 1.0
 
     @property
     def _per_node(self) -> int:
