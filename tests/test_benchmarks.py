@@ -12,6 +12,7 @@ MEMORY = Path(__file__).parents[1] / "benchmarks" / "memory.py"
 FABRIC = Path(__file__).parents[1] / "benchmarks" / "fabric.py"
 KILLS = Path(__file__).parents[1] / "benchmarks" / "kills.py"
 SAMPLERS = Path(__file__).parents[1] / "benchmarks" / "samplers.py"
+VTRAIN = Path(__file__).parents[1] / "benchmarks" / "vtrain_table.py"
 
 
 def test_the_roofline_is_drawn(tmp_path, capsys):
@@ -66,3 +67,13 @@ def test_a_million_points_are_those_of_64_wafers(capfd):
     pytest.importorskip("resource", reason="peak memory is what the system says of a process")
     runpy.run_path(str(MEMORY))["main"](["a million"])
     assert capfd.readouterr().out.startswith("      998,652 points of    64 wafers ")
+
+
+def test_the_single_node_table_is_told_apart(capsys):
+    """Its runs are sums; a law fitted to its layers chooses no better than the model."""
+    runpy.run_path(str(VTRAIN))["main"]()
+    first, *_, ours, own, law = capsys.readouterr().out.splitlines()
+    assert first.startswith("196 runs without a pipeline are sums of 107 parts, to 0.066 of 92 ms")
+    regrets = [float(line.split(": ")[1].split(" %")[0]) for line in (ours, own, law)]
+    assert regrets[1] < 1
+    assert min(regrets[0], regrets[2]) > 2

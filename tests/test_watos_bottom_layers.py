@@ -33,7 +33,7 @@ def test_stages_have_every_parameter_once(pp, v):
     layer = layer_columns(MACHINE, MODEL, TRAINING, plans)
     stages = every_stage(MODEL, pp, v)
     assert stages.bottom.sum() == 3
-    params = stage_params(MODEL, stages, plans.tp, layer.mixed(stages.bottom_share))
+    params = stage_params(MODEL, stages, plans.tp, layer.mixed(stages.bottom, stages.layers))
     assert np.sum(params.all) == pytest.approx(MODEL.n_params, rel=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_the_middle_of_a_pipeline_holds_most():
     plans = plans_of(pp=7, dp=8, ep=8)
     result = evaluate(MACHINE, MODEL, TRAINING, plans)
     stages = every_stage(MODEL, 7)
-    own = result.layer.mixed(stages.bottom_share)
+    own = result.layer.mixed(stages.bottom, stages.layers)
     params = stage_params(MODEL, stages, plans.tp, own)
     held = memory_bytes(TRAINING, plans, own, result.n_microbatches, stages, params)
     assert result.memory_bytes.item() == pytest.approx(held.max(), rel=1e-12)

@@ -35,9 +35,9 @@ class Sizes:
     kinds: tuple[Self, ...] = ()
     """Of the model's bottom layers and of those above, where these differ."""
 
-    def mixed(self, bottom_share: Column) -> Self:
-        """Return the mean of layers of which a share are of the bottom kind."""
-        return _mean(self.kinds, bottom_share) if self.kinds else self
+    def mixed(self, bottom: Column, layers: Column) -> Self:
+        """Return the mean of some layers of which so many are of the bottom kind."""
+        return _mean(self.kinds, bottom / np.maximum(layers, 1)) if self.kinds else self
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: sums that many formulas share are made once
@@ -181,14 +181,16 @@ def _sizes(
 ) -> tuple[Sizes, ...]:
     shape = microbatch_of(training, own)
     found, policy = sizes_of(model, shape, framework), plans.recompute
-    # Attention's result is kept as heads are exchanged for tokens, and as the projection reads it.
-    again = framework.exchanges_heads * (plans.cp > 1) * (policy != Recompute.FULL)
-    kept_bytes = again * rows_of(context_bytes(model, shape), index)
+    twice_bytes: Column = 0.0
+    if framework.exchanges_heads:
+        # Attention's result is kept both as heads are exchanged and as the projection reads it.
+        kept = (plans.cp > 1) & (policy != Recompute.FULL)
+        twice_bytes = np.where(kept, rows_of(context_bytes(model, shape), index), 0.0)
     head_bytes = rows_of(found.head_bytes, index)
     return tuple(
         Sizes(
             saved_bytes=_choose([held.saved_bytes for held in layer.held], policy, index)
-            + kept_bytes,
+            + twice_bytes,
             working_bytes=_choose([held.working_bytes for held in layer.held], policy, index),
             params=rows_of(layer.params, index),
             expert_params=rows_of(layer.expert_params, index),

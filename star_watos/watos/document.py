@@ -143,7 +143,7 @@ def stage_rows(result: Simulation) -> list[dict[str, Any]]:
     iteration, training = result.iteration, result.training
     plans = iteration.plans
     stage = every_stage(result.model, int(plans.pp[0]), int(plans.virtual_stages[0]))
-    layer = iteration.layer.mixed(stage.bottom_share)
+    layer = iteration.layer.mixed(stage.bottom, stage.layers)
     params = stage_params(result.model, stage, plans.tp, layer)
     held = memory_bytes(training, plans, layer, iteration.n_microbatches, stage, params)
     passes, times = stage_passes(layer, stage), stage_times(layer, stage)

@@ -55,7 +55,7 @@ def evaluate(machine: Machine, model: Model, training: Training, plans: Plans) -
     n_microbatches = plans.microbatches(training.global_batch)
     stages = Stages.of(model, plans, layer)
     fullest, _ = largest_stage(stages.kinds, [params.all for params in stages.params])
-    params = stage_params(model, fullest, plans.tp, layer.mixed(fullest.bottom_share))
+    params = stage_params(model, fullest, plans.tp, layer.mixed(fullest.bottom, fullest.layers))
     time_s = exposed_s(machine, model, training, plans, layer, n_microbatches, stages)
     needed = (1 + BACKWARD_OVER_FORWARD) * layer.forward.ops
     times = plans.tp * plans.replicas * n_microbatches

@@ -60,8 +60,7 @@ def bubble_s(
     `late_weights_s` a layer, but for the first of a chunk, which has waited.
     """
     layers = model.n_layers - slowest.layers
-    bottom = model.n_bottom_layers - slowest.bottom
-    other = layer.mixed(bottom / np.maximum(layers, 1))
+    other = layer.mixed(model.n_bottom_layers - slowest.bottom, layers)
     ends = layer.embedding_s + layer.head_s - ends_s(layer, slowest)
     chunk_layers = layers / plans.virtual_stages
     late = np.maximum(chunk_layers - (plans.pp - 1), 0) * late_weights_s

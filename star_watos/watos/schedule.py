@@ -91,7 +91,7 @@ def exposed_s(
         for own, stage, found in zip(layers, kinds, replicas, strict=True)
     ]
     slowest, place = largest_stage(kinds, seconds)
-    own = layer.mixed(slowest.bottom_share)
+    own = layer.mixed(slowest.bottom, slowest.layers)
     times, passes = stage_times(own, slowest), stage_passes(own, slowest)
     each = np.choose(place, np.broadcast_arrays(*(found.each for found in replicas)))
     late = late_weights_s(between[0], pieces[0], layers[0])

@@ -32,11 +32,6 @@ class StageKind:
     has_embedding: NDArray[np.bool_]
     has_head: NDArray[np.bool_]
 
-    @property
-    def bottom_share(self) -> Column:
-        """The same as a share."""
-        return self.bottom / self.layers
-
 
 def stage_kinds(model: Model, pp: Ints, v: Ints) -> tuple[StageKind, StageKind, StageKind]:
     """Return the first stage, the first of those with an extra layer, and the last.
@@ -71,6 +66,8 @@ def bottom_layers(model: Model, before: Ints, layers: Ints, v: Ints) -> Ints:
     >>> bottom_layers(deepseek, np.array([0, 2, 4]), np.array([2, 2, 2]), np.array([1, 1, 1]))
     array([2, 1, 0])
     """
+    if not model.n_bottom_layers:
+        return np.zeros_like(layers)
     rounds, rest = np.divmod(model.n_bottom_layers, model.n_layers // v)
     own: Ints = rounds * (layers // v) + np.clip(rest - before // v, 0, layers // v)
     return own
@@ -153,7 +150,7 @@ class Stages(Generic[T]):
     def of(cls, model: Model, plans: Plans, layer: T) -> "Stages[T]":
         """Return the stages of all plans; `layer` is the mean of the whole model."""
         kinds = stage_kinds(model, plans.pp, plans.virtual_stages)
-        layers = tuple(layer.mixed(kind.bottom_share) for kind in kinds)
+        layers = tuple(layer.mixed(kind.bottom, kind.layers) for kind in kinds)
         both = zip(kinds, layers, strict=True)
         return cls(kinds, layers, tuple(stage_params(model, k, plans.tp, own) for k, own in both))
 

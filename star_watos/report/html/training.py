@@ -59,7 +59,7 @@ def _fullest(run: Simulation) -> dict[str, float]:
     """Return the bytes of the stage that holds most."""
     it = run.iteration
     stages = every_stage(run.model, int(it.plans.pp[0]), int(it.plans.virtual_stages[0]))
-    layer = it.layer.mixed(stages.bottom_share)
+    layer = it.layer.mixed(stages.bottom, stages.layers)
     params = stage_params(run.model, stages, it.plans.tp, layer)
     parts = memory_parts(run.training, it.plans, layer, it.n_microbatches, stages, params)
     most = int(np.argmax(sum(np.broadcast_to(part, len(stages.layers)) for part in parts.values())))

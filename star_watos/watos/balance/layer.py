@@ -57,7 +57,7 @@ def stages_of(
 
     `stage` has a row a stage: its layers and ends.
     """
-    layer = result.layer.mixed(stage.bottom_share)
+    layer = result.layer.mixed(stage.bottom, stage.layers)
     params = stage_params(model, stage, plans.tp, layer)
     columns = np.broadcast_arrays(
         stage.layers * layer.busy_s + ends_s(layer, stage),

@@ -135,7 +135,7 @@ def plan_work(
     stages = stages or every_stage(model, pp, v)
     between = transfers.Transfers(machine, training, plans, stages.index)
     numbers, bottom = _numbers(stages, v), model.n_bottom_layers
-    params = stage_params(model, stages, plans.tp, layer.mixed(stages.bottom_share))
+    params = stage_params(model, stages, plans.tp, layer.mixed(stages.bottom, stages.layers))
     steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
     at_once = (between.gather_s(params), between.reduce_s(params), steps)
     gather_s, reduce_s, step_s = (np.broadcast_to(column, pp) for column in at_once)
@@ -143,7 +143,7 @@ def plan_work(
 
     def stage(index: int) -> StageWork:
         here = replace(between, stage=index)
-        below, above = (_layer_piece(here, model, layer.mixed(share)) for share in (1.0, 0.0))
+        below, above = (_layer_piece(here, model, layer.mixed(own, 1)) for own in (1, 0))
         embedding, head = _end_pieces(here, model, layer)
         chunks = [[below if n < bottom else above for n in own] for own in numbers[index]]
         if index == 0:
