@@ -1,6 +1,7 @@
 """Hardware of two kinds by one name: a wafer's template or a cluster's."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 from star_watos.errors import InputError
@@ -19,15 +20,16 @@ Hardware: TypeAlias = Wafer | Cluster
 WAFERS, CLUSTERS = "configs/wafers", "configs/clusters"
 
 
-def load_hardware(name: str, overrides: Sequence[str] = ()) -> Hardware:
+def load_hardware(name: str, overrides: Sequence[str] = (), beside: Path | None = None) -> Hardware:
     """Return the wafer or cluster that `name` means: a shipped name, or the path of a template.
 
-    A file with a `network` is a cluster's. Raises `InputError`.
+    A file with a `network` is a cluster's. A relative path is looked up in the folder `beside`
+    first. Raises `InputError`.
 
     >>> load_hardware("dgx_a100").name, load_hardware("watos_config3").name
     ('dgx_a100', 'watos_config3')
     """
-    document = read(locate(name, WAFERS, CLUSTERS))
+    document = read(locate(name, WAFERS, CLUSTERS, beside=beside))
     if isinstance(document.data, dict) and "network" in document.data:
         return validate(Cluster, document, overrides)
     return validate(Wafer, document, overrides)

@@ -10,7 +10,6 @@ from star_watos.validate.runs.baseline import baseline
 from star_watos.validate.runs.predict import Prediction
 from star_watos.validate.runs.row import MEASURED
 from star_watos.validate.runs.summary import Summary, summaries
-from star_watos.watos import load_hardware
 
 _PEERS = Path(__file__).with_name("peers.csv")
 
@@ -56,8 +55,8 @@ def peers(table: str) -> list[dict[str, str]]:
 
 def calibration(predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
     """Return, for each device of the runs, every constant it is described by, and its source."""
-    devices = dict.fromkeys(p.run.device for p in predictions)
-    return {device: _constants(load_hardware(device).model_dump(mode="json")) for device in devices}
+    devices = {p.run.device: p.run.hardware for p in predictions}
+    return {device: _constants(own.model_dump(mode="json")) for device, own in devices.items()}
 
 
 def _constants(data: dict[str, Any], path: str = "") -> list[dict[str, Any]]:

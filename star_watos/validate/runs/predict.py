@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from star_watos.validate.runs.row import MEASURED, Run
-from star_watos.validate.runs.table import hardware_of, shipped_model
 from star_watos.watos import (
     Cluster,
     Hardware,
@@ -73,8 +72,9 @@ def model_of(run: Run) -> Model:
     positions, no biases), another for a GPT (layer norms, learned positions, biases); unfused
     attention is of the time of dropout.
     """
-    if run.model:
-        return shipped_model(run.model)
+    named = run.named_model
+    if named is not None:
+        return named
     hidden, layers, heads, vocab = (getattr(run, n) for n in ("hidden", "layers", "heads", "vocab"))
     plain = not run.gated
     dropout = 0.1 if run.attention == "unfused" else 0.0
@@ -148,7 +148,7 @@ def _predict_group(table: str, runs: list[Run]) -> list[Prediction]:
         attention=first.attention,
         overlap=bool(first.overlap),
     )
-    hardware = hardware_of(first.device)
+    hardware = first.hardware
     machine = machine_of(hardware, training, first.devices)
     plans = plans_from(runs)
     result = evaluate(machine, model, training, plans)

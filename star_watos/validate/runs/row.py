@@ -1,11 +1,15 @@
 """One measured run of a table: what users write, checked."""
 
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from star_watos.spec import Spec
 from star_watos.units import Count
+from star_watos.watos import Hardware, load_hardware
+from star_watos.workload import Model, load_model
 
 Flag = Annotated[int, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e15)]
@@ -15,11 +19,21 @@ MEASURED = ("iter_time_s", "memory_gib", "tflops_per_gpu")
 """Columns that hold what was measured; a row has one of them or more."""
 
 
+@lru_cache(maxsize=64)  # hundreds of rows name the same few files
+def _hardware(name: str, folder: Path | None) -> Hardware:
+    return load_hardware(name, beside=folder)
+
+
+@lru_cache(maxsize=64)
+def _model(name: str, folder: Path | None) -> Model:
+    return load_model(name, folder)
+
+
 class Run(Spec):
     """One row. Where a column is missing or empty its default holds."""
 
     device: str
-    """A shipped or own hardware name."""
+    """A shipped or own hardware name; own files may stand beside the table."""
     devices: Degree
     hidden: Degree | None = None
     layers: Annotated[Count, Field(le=4096)] | None = None
@@ -59,6 +73,23 @@ class Run(Spec):
     tied_embeddings: Flag = 1
     name: str = ""
     source: str = ""
+    _folder: Path | None = PrivateAttr(default=None)
+
+    def within(self, folder: Path) -> "Run":
+        """Return the run as one of a table in `folder`, whose files it may name."""
+        own = self.model_copy()
+        own._folder = folder  # noqa: SLF001 (its own)
+        return own
+
+    @property
+    def hardware(self) -> Hardware:
+        """What it ran on. Raises `InputError`."""
+        return _hardware(self.device, self._folder)
+
+    @property
+    def named_model(self) -> Model | None:
+        """The model that is named, if one is. Raises `InputError`."""
+        return _model(self.model, self._folder) if self.model else None
 
     @property
     def replicas(self) -> int:

@@ -1,20 +1,14 @@
 """Tables of measured runs: a CSV file, shipped or a user's own, to checked rows."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 
 from star_watos.errors import InputError, Mark, Problem, nearest
 from star_watos.spec import Document, KeyPath, is_file, read_rows, validate
 from star_watos.spec.document import scalar
 from star_watos.validate.runs.row import Run
-from star_watos.watos import load_hardware
-from star_watos.workload import load_model
 
 _FOLDER = Path(__file__).with_name("tables")
-hardware_of = lru_cache(maxsize=64)(load_hardware)
-shipped_model = lru_cache(maxsize=64)(load_model)
-"""Hundreds of rows name the same few files."""
 
 
 def shipped_tables() -> list[str]:
@@ -51,7 +45,7 @@ def _rows(path: Path, shown: str) -> list[Run]:
     for number, cells in lines:
         if any(cell.strip() for cell in cells):
             try:
-                runs.append(_run(header, cells, shown, number))
+                runs.append(_run(header, cells, path.parent, Mark(shown, number, 1)))
             except InputError as error:
                 problems += error.problems
     if problems:
@@ -72,11 +66,11 @@ def _header_problems(header: list[str], shown: str) -> list[Problem]:
     ]
 
 
-def _run(header: list[str], cells: list[str], shown: str, line: int) -> Run:
-    """Return the run on a line; columns are counted as a spreadsheet does, not by letters."""
+def _run(header: list[str], cells: list[str], folder: Path, start: Mark) -> Run:
+    """Return the run of a line; columns are counted as a spreadsheet does, not by letters."""
     if len(cells) != len(header):
         text = f"expected {len(header)} values, got {len(cells)}"
-        raise InputError([Problem(Mark(shown, line, len(cells)), "", text)])
+        raise InputError([Problem(replace(start, column=len(cells)), "", text)])
     given = {
         name: (cell.strip(), place)
         for place, (name, cell) in enumerate(zip(header, cells, strict=True), start=1)
@@ -84,11 +78,11 @@ def _run(header: list[str], cells: list[str], shown: str, line: int) -> Run:
     }
     texts = {"device", "model", "name", "source"}
     data = {n: cell if n in texts else scalar(cell) for n, (cell, _) in given.items()}
-    marks: dict[KeyPath, Mark] = {(): Mark(shown, line, 1)}
-    marks |= {(n,): Mark(shown, line, place) for n, (_, place) in given.items()}
-    run = validate(Run, Document(data, marks))
+    marks: dict[KeyPath, Mark] = {(): start}
+    marks |= {(n,): replace(start, column=place) for n, (_, place) in given.items()}
+    run = validate(Run, Document(data, marks)).within(folder)
     wrong = [
-        Problem(marks.get((column,), Mark(shown, line, 1)), column, text)
+        Problem(marks.get((column,), start), column, text)
         for column, text in [*run.problems(), *_unknown(run)]
     ]
     if wrong:
@@ -99,14 +93,9 @@ def _run(header: list[str], cells: list[str], shown: str, line: int) -> Run:
 def _unknown(run: Run) -> list[tuple[str, str]]:
     """Return which files that the row names cannot be read, and why."""
     found = []
-    loads: list[tuple[str, str | None, Callable[[str], object]]] = [
-        ("device", run.device, hardware_of),
-        ("model", run.model, shipped_model),
-    ]
-    for column, name, load in loads:
+    for column, attribute in (("device", "hardware"), ("model", "named_model")):
         try:
-            if name is not None:
-                load(name)
+            getattr(run, attribute)
         except InputError as error:
             found += [(column, str(problem)) for problem in error.problems]
     return found
