@@ -28,15 +28,14 @@ def grouped_rates(cluster: Cluster, op: Op) -> tuple[Column, Column, Column]:
     return forward, data, weights
 
 
-def is_routing(op: Op) -> bool:
-    """Whether an operator moves tokens to experts, or back."""
-    return op.name in {"dispatch", "combine"}
+def sorting_s(cluster: Cluster, op: Op) -> Column | None:
+    """Seconds of either pass of what moves tokens: copies are made or summed up, and sorted.
 
-
-def routing_s(cluster: Cluster, op: Op) -> Column:
-    """Seconds of either pass of what moves tokens: copies are made or summed up, and sorted."""
+    None for other operators, and where the cluster says nothing of experts.
+    """
+    if cluster.experts is None or op.name not in {"dispatch", "combine"}:
+        return None
     copies = np.maximum(op.input_bytes, op.output_bytes)
     moved = op.input_bytes + op.output_bytes + SORTS * copies
-    share = cluster.experts.sorting if cluster.experts else cluster.streams.elementwise
-    seconds: Column = moved / cluster.stream_bytes_per_s(share)
+    seconds: Column = moved / cluster.stream_bytes_per_s(cluster.experts.sorting)
     return seconds

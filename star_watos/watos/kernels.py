@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from star_watos.cost import Column
 from star_watos.tables import Table, table
 from star_watos.watos.cluster import Cluster
-from star_watos.watos.experts import grouped_rates, is_routing, routing_s
+from star_watos.watos.experts import grouped_rates, sorting_s
 from star_watos.workload import Kind, Op
 
 ELEMENT_BYTES = 2.0
@@ -131,8 +131,9 @@ def forward_s(cluster: Cluster, op: Op, *, fp8: bool = False) -> Column:
         rate, _, _ = grouped_rates(cluster, op)
         product_s = gemm_s(cluster, op.batch, op.m, op.n, op.k) / rate
         return _in_8_bits(cluster, op, product_s, (op.m + op.n) * op.k) if fp8 else product_s
-    if is_routing(op):
-        return routing_s(cluster, op)
+    sorted_s = sorting_s(cluster, op)
+    if sorted_s is not None:
+        return sorted_s
     if op.unfused:
         return _unfused_s(cluster, op, op.forward_flops, 1.0)
     if op.cached:
@@ -159,8 +160,9 @@ def backward_s(cluster: Cluster, op: Op, gradient_bytes: float, *, fp8: bool = F
             products_s = _in_8_bits(cluster, op, products_s, op.m * op.n)
         seconds: Column = products_s + added_s
         return seconds
-    if is_routing(op):
-        return routing_s(cluster, op)
+    sorted_s = sorting_s(cluster, op)
+    if sorted_s is not None:
+        return sorted_s
     if op.unfused:
         return _unfused_s(cluster, op, op.backward_flops, UNFUSED_BACKWARD)
     if op.kind is Kind.ATTENTION:
