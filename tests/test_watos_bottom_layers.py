@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from star_watos.cost import number
 from star_watos.watos import (
@@ -17,7 +19,7 @@ from star_watos.watos import (
 from star_watos.watos.columns import layer_columns
 from star_watos.watos.event import play_iteration
 from star_watos.watos.memory import memory_bytes
-from star_watos.watos.stages import every_stage, stage_params
+from star_watos.watos.stages import every_stage, stage_kinds, stage_params
 from star_watos.workload import load_model
 
 TRAINING = Training(model="deepseek_v3", seq_len=4096, global_batch=256)
@@ -49,23 +51,43 @@ def test_chunks_of_a_stage_are_apart():
     assert model.n_bottom_layers == every_stage(model, 4).bottom.sum() == 0
 
 
-def test_the_middle_of_a_pipeline_holds_most():
-    """7 stages of 61 layers: the first, with 3 dense layers, holds less than the second."""
-    plans = plans_of(pp=7, dp=8, ep=8)
+@given(n=st.integers(2, 80), bottom=st.integers(1, 79), pp=st.integers(1, 80), v=st.integers(1, 4))
+def test_stages_that_can_be_the_fullest_are_stages_of_the_pipeline(n, bottom, pp, v):
+    """The fourth is the first of those without bottom layers, found here by looking at all."""
+    assume(bottom < n and pp <= n and (v == 1 or n % (pp * v) == 0))
+
+    class Layers:
+        n_layers, n_bottom_layers = n, bottom
+
+    every = every_stage(Layers, pp, v)
+    for kind in stage_kinds(Layers, np.array([pp]), np.array([v])):
+        if kind.exists[0]:
+            at = kind.index[0]
+            for name in ("layers", "bottom", "has_embedding", "has_head"):
+                assert getattr(kind, name)[0] == getattr(every, name)[at]
+    above = [stage for stage in range(1, pp) if not every.bottom[stage]]
+    fourth = stage_kinds(Layers, np.array([pp]), np.array([v]))[3]
+    assert fourth.exists[0] == bool(above)
+    assert not above or fourth.index[0] == above[0]
+
+
+@pytest.mark.parametrize("pp", [1, 2, 4, 7, 8, 16, 32, 61])
+def test_the_fullest_stage_is_found_among_all(pp):
+    """7 stages: the second, which has experts only; 32: the fourth, with two layers of them."""
+    plans = plans_of(pp=pp, dp=8, ep=8)
     result = evaluate(MACHINE, MODEL, TRAINING, plans)
-    stages = every_stage(MODEL, 7)
+    stages = every_stage(MODEL, pp)
     own = result.layer.mixed(stages.bottom, stages.layers)
     params = stage_params(MODEL, stages, plans.tp, own)
     held = memory_bytes(TRAINING, plans, own, result.n_microbatches, stages, params)
     assert result.memory_bytes.item() == pytest.approx(held.max(), rel=1e-12)
-    assert params.all[0] < params.all[1]
 
 
 @pytest.mark.parametrize("schedule", [Schedule.ONE_F_ONE_B, Schedule.GPIPE])
-@pytest.mark.parametrize("pp", [2, 4, 8])
+@pytest.mark.parametrize("pp", [2, 4, 8, 32])
 def test_events_put_layers_where_the_formulas_do(pp, schedule):
     """A stage of one kind is the slowest in both, whichever kind that is."""
-    plans = plans_of(pp=pp, dp=64 // pp, ep=8, zero=1, schedule=int(schedule))
+    plans = plans_of(pp=pp, dp=max(64 // pp, 8), ep=8, zero=1, schedule=int(schedule))
     result = evaluate(MACHINE, MODEL, TRAINING, plans)
     played = play_iteration(MACHINE, MODEL, TRAINING, plans, result)
     assert played.makespan_s == pytest.approx(number(result.iteration_s), rel=0.02)

@@ -3,7 +3,8 @@
 A pipeline of L layers on p stages has q = L // p layers a stage; the L mod p stages just before the
 last have one more. So only three stages can be the fullest or the slowest: the first (most
 microbatches in flight, and the embedding), the first with an extra layer, and the last (the head).
-Where the model's bottom layers differ from those above, a stage has its own share of them.
+Where the model's bottom layers differ from those above, a stage has its own share of them, and the
+first stage that has none can be it too.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from star_watos.workload import Model, embedding_params, head_params
 
 @dataclass(frozen=True, slots=True)
 class StageKind:
-    """One of the three stages that can be the fullest or the slowest, as columns."""
+    """One of the stages that can be the fullest or the slowest, as columns."""
 
     exists: NDArray[np.bool_]
     index: Ints
@@ -33,10 +34,11 @@ class StageKind:
     has_head: NDArray[np.bool_]
 
 
-def stage_kinds(model: Model, pp: Ints, v: Ints) -> tuple[StageKind, StageKind, StageKind]:
+def stage_kinds(model: Model, pp: Ints, v: Ints) -> tuple[StageKind, ...]:
     """Return the first stage, the first of those with an extra layer, and the last.
 
-    Each has its layers in v chunks.
+    Each has its layers in v chunks. Where bottom layers differ, the first stage above them is the
+    fourth.
     """
     least, extra = model.n_layers // pp, model.n_layers % pp
     no, yes = np.zeros(pp.shape, dtype=bool), np.ones(pp.shape, dtype=bool)
@@ -48,11 +50,24 @@ def stage_kinds(model: Model, pp: Ints, v: Ints) -> tuple[StageKind, StageKind, 
         bottom_layers(model, heavy * least, least + 1, v),
         bottom_layers(model, last, least, v),
     )
-    return (
+    kinds = (
         StageKind(yes, np.zeros_like(pp), first_layers, own[0], yes, pp == 1),
         StageKind(extra > 0, heavy, least + 1, own[1], first_is_heavy, no),
         StageKind(pp > 1, pp - 1, least, own[2], no, yes),
     )
+    return (*kinds, _above(model, pp, v)) if model.n_bottom_layers else kinds
+
+
+def _above(model: Model, pp: Ints, v: Ints) -> StageKind:
+    """Return the first stage that has no bottom layers; stages before it may have an extra one."""
+    least, heavy = model.n_layers // pp, pp - 1 - model.n_layers % pp
+    rest = model.n_bottom_layers - heavy * least // v
+    index = np.where(
+        rest > 0, heavy + -(-rest // (least + 1)), -(-model.n_bottom_layers // (least // v))
+    )
+    layers = least + ((heavy <= index) & (index < pp - 1))
+    exists, has_head = (index > 0) & (index < pp), index == pp - 1
+    return StageKind(exists, index, layers, np.zeros_like(pp), np.zeros_like(exists), has_head)
 
 
 def bottom_layers(model: Model, before: Ints, layers: Ints, v: Ints) -> Ints:
@@ -138,9 +153,9 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Stages(Generic[T]):
-    """The three stages of each pipeline that can be the fullest or the slowest."""
+    """The stages of each pipeline that can be the fullest or the slowest."""
 
-    kinds: tuple[StageKind, StageKind, StageKind]
+    kinds: tuple[StageKind, ...]
     layers: tuple[T, ...]
     """What each one's layers hold, and do, on average."""
     params: tuple[Params, ...]
