@@ -71,14 +71,15 @@ def test_shares_are_shares(compared):
         assert trained.tokens_per_s == pytest.approx(64 * 4096 / trained.iteration_s)
 
 
-def test_memory_of_several_wafers_lets_deepseek_run_less_again():
-    """61 layers on 28 stages: three layers overflow their dies, two leave half of theirs empty."""
+def test_deepseek_fits_where_stages_keep_for_each_other():
+    """61 layers share evenly over few numbers of stages; each wafer's stages keep for their own."""
     found = row("deepseek_v3", 4)
-    without = found.case.without(frozenset({"memory-scheduler"}))
+    assert found.case.without(frozenset({"memory-scheduler"})) is None
     best = found.case.without(frozenset())
+    assert best is not None
     assert best.balanced is not None
-    assert best.iteration_s < 0.8 * without.iteration_s
     parked = best.balanced.scheduled.balance.parked_bytes
+    assert parked.any()
     wafer = [stage // (len(parked) // 4) for stage in range(len(parked))]
     assert all(wafer[a] == wafer[b] for a, b in zip(*parked.nonzero(), strict=True))
 
