@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from star_watos.validate.runs.document import baselines, peers
 from star_watos.validate.runs.picks import picks
 from star_watos.validate.runs.predict import Prediction
+from star_watos.validate.runs.row import Run
 from star_watos.validate.runs.summary import Summary, has, summaries
 
 MOST_ROWS = 30
@@ -70,15 +71,16 @@ def runs_table(predictions: Sequence[Prediction], column: str) -> TextTable:
     if len(own) > MOST_ROWS:
         own = sorted(own, key=lambda p: -abs(p.error_pct(column) or 0.0))[:MOST_ROWS]
         title = f"The {MOST_ROWS} worst; `--out FILE.csv` writes all:"
-    names = ("run", "device", "plan", column, "ours", "error", "bound")
-    return TextTable(title, names, 3, [_run_row(p, column) for p in own])
+    names = ("run", "device", "batch", "plan", column, "ours", "error", "bound")
+    return TextTable(title, names, 4, [_run_row(p, column) for p in own])
 
 
 def _run_row(prediction: Prediction, column: str) -> tuple[str, ...]:
     run = prediction.run
     return (
-        run.name,
+        run.label,
         f"{run.devices:,} x {run.device}",
+        _batch(run),
         plan_text(prediction),
         f"{getattr(run, column):,.5g}",
         f"{getattr(prediction, column):,.5g}",
@@ -95,9 +97,9 @@ def picks_table(predictions: Sequence[Prediction], column: str) -> TextTable:
     names = ("run", "device", "batch", "measured best", "picked", "costs", "said to be behind by")
     rows = [
         (
-            pick.best.run.name,
+            pick.best.run.label,
             f"{pick.best.run.devices:,} x {pick.best.run.device}",
-            f"{pick.best.run.global_batch:,}",
+            _batch(pick.best.run),
             plan_text(pick.best),
             plan_text(pick.picked),
             f"{pick.regret_pct:.1f} %",
@@ -108,11 +110,17 @@ def picks_table(predictions: Sequence[Prediction], column: str) -> TextTable:
     return TextTable(title, names, 5, rows)
 
 
+def _batch(run: Run) -> str:
+    """Return sequences and tokens of each."""
+    return f"{run.global_batch:,} x {run.seq:,}"
+
+
 def plan_text(prediction: Prediction) -> str:
     """Return a run's plan in short."""
     run = prediction.run
     degrees = f"TP {run.tp} PP {run.pp} DP {run.replicas} b {run.micro_batch}"
-    more = [f"v {run.interleave_v}"] if run.interleave_v > 1 else []
+    more = [f"{name} {n}" for name, n in (("CP", run.cp), ("EP", run.ep)) if n > 1]
+    more += [f"v {run.interleave_v}"] if run.interleave_v > 1 else []
     more += [f"ZeRO-{run.zero}"] if run.zero else []
     more += [run.recompute] if run.recompute != "none" else []
     return " ".join([degrees, *more, *(["SP"] if run.seq_parallel else [])])

@@ -92,6 +92,11 @@ class Run(Spec):
         return _model(self.model, self._folder) if self.model else None
 
     @property
+    def label(self) -> str:
+        """What it is called: its name, or that of its model."""
+        return self.name or (Path(self.model).stem if self.model else "")
+
+    @property
     def replicas(self) -> int:
         """Replicas of the pipeline."""
         return self.dp or max(self.devices // (self.tp * self.pp * self.cp), 1)
