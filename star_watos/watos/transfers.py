@@ -102,9 +102,9 @@ class Pieces:
 
         They are made once for plans that differ in other things only, and all in one go.
         """
-        first, index = transfers.plans.distinct(
-            "tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero", "virtual_stages"
-        )
+        names = ("tp_rows", "tp_cols", "pp", "dp", "cp", "ep", "zero")
+        chunks = ("virtual_stages",) if model.n_bottom_layers else ()
+        first, index = transfers.plans.distinct(*names, *chunks)
         own, n = transfers.plans.take(first), len(first)
         held = [
             piece_params(
