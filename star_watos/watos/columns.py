@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from star_watos.cost import Column, Cost
-from star_watos.watos.exchanges import cp_comm_s, ep_comm_s
+from star_watos.watos.exchanges import Exchanges
 from star_watos.watos.framework import PLAIN, Framework
 from star_watos.watos.layer import Layer, Slice, context_bytes, slice_of
 from star_watos.watos.machine import Machine
@@ -219,13 +219,14 @@ def _spread(
         "ends_comm": costs_of(slices.ends_comm, index),
         "passes": passes,
     }
+    exchanges = Exchanges(machine, training, plans, slices, index, passes)
     return [
         LayerColumns(
             **vars(held),
             **ends,
             **_computed(layer, plans.recompute, index),
-            ep_comm_s=ep_comm_s(machine, layer, plans, index, passes),
-            cp_comm_s=cp_comm_s(machine, training, slices, layer, plans, index, passes),
+            ep_comm_s=exchanges.ep_comm_s(layer),
+            cp_comm_s=exchanges.cp_comm_s(layer),
         )
         for layer, held in zip(slices.layers, sizes, strict=True)
     ]

@@ -83,31 +83,24 @@ def _piece(
     return Piece(name, forward_s, backward_s, number(weights_s), gather_s, reduce_s, loads)
 
 
-def _layer_piece(between: transfers.Transfers, model: Model, layer: LayerColumns) -> Piece:
-    """Return a layer on one stage."""
-    travel = transfers.Pieces.of(between, model, layer).layer
-    loads, _, _ = piece_loads(between, model, layer)
+def _pieces(
+    between: transfers.Transfers, model: Model, layer: LayerColumns
+) -> tuple[Piece, Piece, Piece]:
+    """Return a layer, the embedding and the head."""
+    travel = transfers.Pieces.of(between, model, layer)
+    loads, *end_loads = piece_loads(between, model, layer)
     late = between.plans.schedule[0] == Schedule.ZERO_BUBBLE
     weights_s = layer.weights_s if late else 0.0
     passes = (layer.forward_s, layer.backward_s - weights_s)
-    return _piece("layer", travel, loads, *passes, weights_s=weights_s)
-
-
-def _end_pieces(
-    between: transfers.Transfers, model: Model, layer: LayerColumns
-) -> tuple[Piece, Piece]:
-    """Return the embedding and the head, as one stage would have them."""
-    travel = transfers.Pieces.of(between, model, layer)
-    _, *loads = piece_loads(between, model, layer)
     ends = (
         ("embedding", travel.table, layer.embedding_s),
         ("head", travel.head, layer.head_s),
     )
     embedding, head = (
         _piece(name, piece, own, FORWARD_SHARE * both, (1 - FORWARD_SHARE) * both)
-        for (name, piece, both), own in zip(ends, loads, strict=True)
+        for (name, piece, both), own in zip(ends, end_loads, strict=True)
     )
-    return embedding, head
+    return _piece("layer", travel.layer, loads, *passes, weights_s=weights_s), embedding, head
 
 
 def _numbers(stages: StageKind, v: int) -> list[list[range]]:
@@ -143,8 +136,8 @@ def plan_work(
 
     def stage(index: int) -> StageWork:
         here = replace(between, stage=index)
-        below, above = (_layer_piece(here, model, layer.mixed(own, 1)) for own in (1, 0))
-        embedding, head = _end_pieces(here, model, layer)
+        above, embedding, head = _pieces(here, model, layer.mixed(0, 1))
+        below = _pieces(here, model, layer.mixed(1, 1))[0] if bottom else above
         chunks = [[below if n < bottom else above for n in own] for own in numbers[index]]
         if index == 0:
             chunks[0].insert(0, embedding)
