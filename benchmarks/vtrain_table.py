@@ -95,7 +95,7 @@ class Parts:
 def all_reduce_ms(key: Key) -> float:
     """Milliseconds of one all-reduce of a microbatch's activations, as NCCL was measured."""
     hidden, tp, microbatch = key
-    machine = machine_of(load_hardware("dgx_a100"), Training(model="gpt3_175b"), 8)
+    machine = machine_of(load_hardware("dgx_a100_parts"), Training(model="gpt3_175b"), 8)
     return 1e3 * number(machine.all_reduce(1.0, float(tp), 2.0 * 1024 * hidden * microbatch).time_s)
 
 

@@ -234,8 +234,8 @@ def test_the_baseline_is_fitted_and_worse():
 
 def test_every_constant_of_a_device_has_a_source():
     found = calibration(PREDICTIONS["vtrain_single_node"])
-    assert list(found) == ["dgx_a100"]
-    assert all(constant["source"] for constant in found["dgx_a100"])
+    assert list(found) == ["dgx_a100_parts"]
+    assert all(constant["source"] for constant in found["dgx_a100_parts"])
 
 
 def test_nothing_of_the_tables_is_a_constant_of_a_device():

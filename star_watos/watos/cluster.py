@@ -16,6 +16,9 @@ Span = Constant[Annotated[Seconds, Field(ge=0, le=1)]]
 Share = Constant[Efficiency]
 NO = Constant[bool](value=False, source="not said")
 """What software does not do unless a file says so."""
+Moved = Constant[Annotated[Real, Field(ge=0, le=1000)]]
+NOTHING = Moved(value=0, source="not said")
+"""What a step moves beside Adam's own unless a file says so."""
 
 
 class Tile(Spec):
@@ -131,6 +134,8 @@ class Software(Spec):
     placeholders: Constant[bool] = NO
     """Whether gradients that products add up in place leave empty tensors of the weights' shapes,
     one a shape for all layers, and one of the head's while it goes backward."""
+    step_bytes: Moved = NOTHING
+    """Bytes of memory that a step moves for a parameter beside Adam's: copies, norm, clipping."""
     exchanges_heads: Constant[bool] = NO
     """Whether devices that share a sequence (CP) swap it for heads in all-to-alls before attention
     and back after it; else keys and values go round them."""

@@ -13,6 +13,7 @@ from star_watos.watos.plans import Ints, Plans
 from star_watos.watos.schedule import exposed_s
 from star_watos.watos.stages import Params, Stages, largest_stage, stage_params
 from star_watos.watos.training import Training
+from star_watos.watos.transfers import Transfers
 from star_watos.workload import Model
 
 BACKWARD_OVER_FORWARD = 2.0
@@ -91,7 +92,7 @@ def energy_j(
     comm = (layer.comm.times(model.n_layers) + layer.ends_comm.times(2)).energy_j * times
     sends = n_microbatches * machine.send_energy_j(plans, layer.boundary_bytes)
     replicas = machine.replicas_energy_j(plans, training.gradient_bytes * params.all)
-    states = params.split(plans, 1) * plans.devices * training.optimizer_traffic_bytes
+    states = Transfers(machine, training, plans, 0).step_bytes(params) * plans.devices
     return {
         "compute": (work + ends) * times,
         "d2d": comm + sends + replicas,

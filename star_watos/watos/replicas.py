@@ -143,11 +143,10 @@ def ends_exposed_s(
     """
     plans, v = transfers.plans, transfers.plans.virtual_stages
     first = stage_passes(stages.layers[0], stages.kinds[0])
-    traffic, rate = transfers.training.optimizer_traffic_bytes, transfers.machine.memory_bytes_per_s
     comm, steps, starts = [], [], []
     for stage, own, found in zip(stages.kinds, stages.params, exposed, strict=True):
         lead = stage.index * (first.backward_s - first.weights_s * _late(plans)) / v
-        step = own.split(plans, 1) * traffic / rate
+        step = transfers.step_s(own)
         comm.append(np.where(stage.exists, found.late - lead, -np.inf))
         steps.append(step)
         starts.append(np.where(stage.exists, found.early - stage.index * first.forward_s / v, 0.0))

@@ -91,6 +91,7 @@ class Switched:
             loss_in_place=software.loss_in_place.value,
             placeholders=software.placeholders.value,
             exchanges_heads=software.exchanges_heads.value,
+            step_bytes=software.step_bytes.value,
         )
 
     @property

@@ -46,6 +46,16 @@ class Transfers:
         """Bytes of gradients that are added up, as a device has them before."""
         return self.training.gradient_bytes * self._shared(params)
 
+    def step_bytes(self, params: Params) -> Column:
+        """Bytes of memory that a step moves for a device's share of the states."""
+        each = self.training.optimizer_traffic_bytes + self.machine.framework.step_bytes
+        n_bytes: Column = params.split(self.plans, 1) * each
+        return n_bytes
+
+    def step_s(self, params: Params) -> Column:
+        """Seconds of a step."""
+        return self.step_bytes(params) / self.machine.memory_bytes_per_s
+
     def _shared(self, params: Params) -> Column:
         """Parameters that a device has in common with others: experts only where ep leaves some."""
         shared: Column = params.dense + params.experts * (self.plans.replicas > self.plans.ep)

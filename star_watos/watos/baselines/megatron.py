@@ -35,6 +35,7 @@ def megatron_plans(
 def worth(wafer: Wafer, wafers: int = 1, overrides: Sequence[str] = ()) -> Cluster:
     """Return eight GPUs for each wafer, which have its FLOP/s and DRAM between them.
 
+    Their step is Adam's alone, as a wafer's, whatever else Megatron-Core moves in it.
     `overrides` are of the cluster's template.
 
     >>> wafer = load(Wafer, "watos_config3", "configs/wafers")
@@ -50,6 +51,7 @@ def worth(wafer: Wafer, wafers: int = 1, overrides: Sequence[str] = ()) -> Clust
         "gpu.peak_flops.value": peak,
         "gpu.memory.value": memory,
         "flash.scale.value": base.flash.scale.value * peak / known,
+        "software.step_bytes.value": 0,
     }
     texts = [*(f"{key}={value}" for key, value in changes.items()), *overrides]
     return load(Cluster, "blackwell_8", "configs/clusters", texts)

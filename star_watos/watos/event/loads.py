@@ -25,8 +25,11 @@ def piece_loads(
 
 def stage_loads(between: Transfers, params: Params, pp: int) -> list[Loads]:
     """Return those of what each stage does at once; `params` has a row a stage."""
-    step = params.split(between.plans, 1) * between.training.optimizer_traffic_bytes
-    columns = (step, between.gather_bytes(params), between.reduce_bytes(params))
+    columns = (
+        between.step_bytes(params),
+        between.gather_bytes(params),
+        between.reduce_bytes(params),
+    )
     kinds = (Kind.OPTIMIZER, Kind.GATHER, Kind.REDUCE)
     rows = zip(*(np.broadcast_to(column, pp) for column in columns), strict=True)
     return [

@@ -129,8 +129,7 @@ def plan_work(
     between = transfers.Transfers(machine, training, plans, stages.index)
     numbers, bottom = _numbers(stages, v), model.n_bottom_layers
     params = stage_params(model, stages, plans.tp, layer.mixed(stages.bottom, stages.layers))
-    steps = params.split(plans, 1) * training.optimizer_traffic_bytes / machine.memory_bytes_per_s
-    at_once = (between.gather_s(params), between.reduce_s(params), steps)
+    at_once = (between.gather_s(params), between.reduce_s(params), between.step_s(params))
     gather_s, reduce_s, step_s = (np.broadcast_to(column, pp) for column in at_once)
     loads = stage_loads(between, params, pp)
 
