@@ -347,3 +347,36 @@ def test_where_nothing_is_faster_it_says_so(run):
     code, out, _ = run(watos, "simulate", "--balance")
     assert code == 0
     assert "none of 0 promising plans is faster" in " ".join(out.split())
+
+
+FOUR_WAFERS = ("--model", "deepseek_v3", "--precision", "fp16", "--devices", "224", "--ep", "4")
+
+
+def test_stages_that_keep_for_each_other_fit_where_no_policy_does(run):
+    code, _, err = run(watos, "simulate", *FOUR_WAFERS)
+    assert code == 4
+    assert err.startswith("does not fit: memory of the fullest die needs ")
+    code, out, err = run(watos, "simulate", *FOUR_WAFERS, "--balance", "--json")
+    assert code == 0
+    assert err.startswith("note: no plan fits with one policy for all stages")
+    report = json.loads(out)
+    found, capacity = report["balance"], report["metrics"]["memory_capacity_bytes"]
+    assert (report["plans"]["feasible"], found["uniform_iteration_s"]) == (0, None)
+    assert all(stage["activation_bytes"] <= stage["room_bytes"] for stage in found["stages"])
+    assert report["metrics"]["memory_per_die_bytes"] > capacity / 56
+    assert found["iteration_s"] < report["metrics"]["iteration_s"]
+
+
+def test_what_is_of_one_policy_needs_one_that_fits(run):
+    code, out, err = run(watos, "simulate", *FOUR_WAFERS, "--balance", "--fidelity", "event")
+    assert (code, out) == (2, "")
+    assert "--fidelity event  is of one policy for all stages" in err
+
+
+def test_what_no_balance_makes_fit_is_said(run):
+    code, out, err = run(watos, "simulate", *FOUR_WAFERS[:-4], "--balance")
+    assert (code, out) == (4, "")
+    assert err.startswith("does not fit: memory of the fullest die needs ")
+    code, out, err = run(watos, "simulate", "--balance", "--set", "dram.stacks_per_die=20")
+    assert (code, out) == (4, "")
+    assert err.startswith("does not fit: ")

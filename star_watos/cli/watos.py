@@ -87,12 +87,14 @@ def simulate(
         degrees |= {"zero": zero, "microbatch": microbatch, "sp": sp, "recompute": recompute.number}
         degrees |= {"virtual_stages": virtual_stages, "schedule": _number(schedule)}
         wanted = {name: int(value) for name, value in degrees.items() if value is not None}
-    result, broken = simulated(design, training, wanted, devices, faults)
-    beside = {
-        "faults": broken,
-        "chakra": None if chakra is None else _handed_off(result, chakra, force=force),
-        "balance": _balanced(result, wanted, without or []) if balance else None,
-    }
+    if balance:
+        result, found = _balanced(design, training, wanted, devices, without or [])
+        _check_uniform(found, {"--fidelity event": event, "--chakra": chakra})
+        beside = {"faults": None, "balance": found}
+    else:
+        result, broken = simulated(design, training, wanted, devices, faults)
+        beside = {"faults": broken, "balance": None}
+    beside["chakra"] = None if chakra is None else _handed_off(result, chakra, force=force)
     _show(_played(result, trace) if event else result, beside, as_json=as_json)
 
 
@@ -124,20 +126,37 @@ def _of_chosen(
     return wafer, training, degrees_of(chosen), wafers * wafer.n_dies if wafers > 1 else None
 
 
-def _balanced(result: "Simulation", wanted: dict[str, int], without: list[str]) -> dict[str, Any]:
-    """Return what balancing the stages of a wafer's plans gives."""
+def _balanced(
+    design: "Hardware",
+    training: "Training",
+    wanted: dict[str, int],
+    devices: int | None,
+    without: list[str],
+) -> "tuple[Simulation, dict[str, Any]]":
+    """Return a wafer's best plan, and what balancing stages gives; stop where neither fits."""
+    from star_watos.cost import Overflow
     from star_watos.watos import Wafer
-    from star_watos.watos.balance import Part, balance, document
-    from star_watos.watos.simulate import candidates
+    from star_watos.watos.balance import Part, document, simulate_balanced
 
-    it = result
-    if not isinstance(it.hardware, Wafer):
+    if not isinstance(design, Wafer):
         raise InputError.of("--balance", "is of a wafer, whose stages keep things for others")
     parts = frozenset(common.choice("--without", name, Part) for name in without)
-    degrees = {name: value for name, value in wanted.items() if name != "recompute"}
+    model = training.load()
     with common.interruptible("balancing the stages"):
-        plans = candidates(it.hardware, it.machine, it.model, it.training, degrees)
-        return document(balance(it, plans, parts), it)
+        found = simulate_balanced(design, model, training, wanted, devices, parts)
+        if isinstance(found, Overflow):
+            common.does_not_fit(found)
+        result, comparison = found
+        return result, document(comparison, result)
+
+
+def _check_uniform(balance: dict[str, Any], others: dict[str, object]) -> None:
+    """Refuse what is of one policy for all stages where none fits; else say that none does."""
+    if balance["uniform_iteration_s"] is not None:
+        return
+    for option in (name for name, given in others.items() if given):
+        raise InputError.of(option, "is of one policy for all stages, and the memory of none fits")
+    common.note("no plan fits with one policy for all stages; the balanced one does")
 
 
 def _show(result: "Simulation", beside: dict[str, Any], *, as_json: bool) -> None:

@@ -11,24 +11,31 @@ from star_watos.units import show
 
 def print_balance(found: dict[str, Any], console: Console) -> None:
     """Print the balanced plan, and what its stages run again and have others keep."""
-    uniform = show(found["uniform_iteration_s"], "s")
-    if found["plan"] is None:
+    plan = found["plan"]
+    if plan is None:
         console.print(
             f"balanced over the stages: none of {found['tried']} promising plans is faster than "
-            f"{uniform} by events"
+            f"{show(found['uniform_iteration_s'], 's')} by events"
         )
         return
-    plan, gain = found["plan"], found["uniform_iteration_s"] / found["iteration_s"] - 1
     shape = " x ".join(map(str, plan["tp_shape"]))
     console.print(
-        f"balanced over the stages: {show(found['iteration_s'], 's')} for {uniform} by events "
-        f"({gain:.1%} faster), TP {plan['tp']} ({shape}), PP {plan['pp']}, DP {plan['dp']}, "
-        f"microbatch {plan['microbatch']}; what others keep has the busiest link busy for "
+        f"balanced over the stages: {show(found['iteration_s'], 's')} {_beside(found)}, "
+        f"TP {plan['tp']} ({shape}), PP {plan['pp']}, DP {plan['dp']}, microbatch "
+        f"{plan['microbatch']}; what others keep has the busiest link busy for "
         f"{found['busiest_link_s'] / found['slowest_stage_s']:.1%} of the slowest stage's time; "
         f"stages stand where they send {1 - found['placement_cost_over_snake']:.1%} less than on a "
         "snake"
     )
     console.print(_stages(found["stages"]))
+
+
+def _beside(found: dict[str, Any]) -> str:
+    """Return how the balanced plan compares with the best of one policy."""
+    uniform = found["uniform_iteration_s"]
+    if uniform is None:
+        return "by events, where no policy for all stages fits"
+    return f"for {show(uniform, 's')} by events ({uniform / found['iteration_s'] - 1:.1%} faster)"
 
 
 def _stages(stages: list[dict[str, Any]]) -> Table:

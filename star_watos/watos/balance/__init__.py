@@ -14,6 +14,7 @@ from star_watos.watos.balance.run import (
     played_s,
 )
 from star_watos.watos.balance.schedule import Balance, Stage, balanced
+from star_watos.watos.balance.simulate import simulate_balanced
 
 __all__ = [
     "EVERYTHING",
@@ -32,4 +33,5 @@ __all__ = [
     "park",
     "played_s",
     "promising",
+    "simulate_balanced",
 ]

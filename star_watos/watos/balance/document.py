@@ -14,7 +14,7 @@ def document(comparison: Comparison, simulation: Simulation) -> dict[str, Any]:
     seconds = comparison.uniform_s if best is None else best.iteration_s
     return {
         "iteration_s": seconds,
-        "uniform_iteration_s": comparison.uniform_s,
+        "uniform_iteration_s": comparison.uniform_s if np.isfinite(comparison.uniform_s) else None,
         "tokens_per_s": tokens / seconds,
         "tried": comparison.tried,
         "plan": None if best is None else _plan(best),

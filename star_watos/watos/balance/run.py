@@ -12,7 +12,7 @@ from star_watos.watos.event.iteration import play_iteration, play_work
 from star_watos.watos.event.work import PlanWork, StageWork, plan_work
 from star_watos.watos.layout import Layout
 from star_watos.watos.plans import Plans
-from star_watos.watos.simulate import Simulation
+from star_watos.watos.simulate import Setting, Simulation
 
 MOST_REFINED = 3
 """Of the plans that are balanced and played, how many of the fastest are refined."""
@@ -43,6 +43,7 @@ class Comparison:
     """The best plan of one policy for all, and the best balanced plan, both timed by events."""
 
     uniform_s: float
+    """Infinite where the memory of none fits."""
     best: Balanced | None
     """None where nothing that was tried is faster."""
     tried: int
@@ -53,8 +54,12 @@ def balance(simulation: Simulation, plans: Plans, without: Without = EVERYTHING)
 
     A plan is worth trying if it would be faster under some policy, whether that fits or not.
     """
-    uniform_s = played_s(simulation)
-    pipelines = promising(simulation, plans, uniform_s)
+    return compared(simulation, played_s(simulation), plans, without)
+
+
+def compared(it: Setting, uniform_s: float, plans: Plans, without: Without) -> Comparison:
+    """Return the fastest of the plans that might take less than the best of one policy does."""
+    pipelines = promising(it, plans, uniform_s)
     best = best_balanced(pipelines, without)
     if best is not None and best.iteration_s >= uniform_s:
         best = None
