@@ -92,6 +92,15 @@ def test_weights_of_one_shape_share_a_placeholder():
     assert experts.placeholder_bytes == 2 * (attention + network)
 
 
+def test_weights_of_one_shape_are_found_plan_by_plan():
+    """GPT-3 175B: at TP 4 both weights of the network are 12,288 squared."""
+    tp = np.array([2.0, 4.0, 8.0])
+    shape = Microbatch(tokens=2048.0, seq_len=2048, tp=tp)
+    (layer,) = sizes_of(load_model("gpt3_175b"), shape, Framework(placeholders=True)).layers
+    expected = 2 * (4 + 8 - 4 * (tp == 4)) * 12_288**2 / tp
+    np.testing.assert_array_equal(layer.placeholder_bytes, expected)
+
+
 def test_a_loss_in_place_keeps_no_softmax():
     """4 bytes a logit less: 4,096 x 128,256 of them."""
     model, shape = load_model("llama3_405b"), Microbatch(tokens=4096.0, seq_len=4096)

@@ -80,13 +80,15 @@ def _head_bytes(head: Sequence[Op], framework: Framework) -> Column:
 
 def _placeholder_bytes(ops: Iterable[Op], framework: Framework) -> Column:
     """Return a tensor for each shape of weights; experts are weights of their own."""
+    if not framework.placeholders:
+        return 0.0
+    found: Column = 0.0
     shapes: list[tuple[Column, Column]] = []
-    for op in ops:
-        known = any(np.array_equal(op.n, n) and np.array_equal(op.k, k) for n, k in shapes)
-        if op.kind is Kind.GEMM and not known:
-            shapes.append((op.n, op.k))
-    found: Column = WEIGHT_BYTES * sum(n * k for n, k in shapes)
-    return found if framework.placeholders else 0.0
+    for op in (op for op in ops if op.kind is Kind.GEMM):
+        known = sum(np.equal(op.n, n) & np.equal(op.k, k) for n, k in shapes)
+        found = found + WEIGHT_BYTES * op.n * op.k * np.equal(known, 0)
+        shapes.append((op.n, op.k))
+    return found
 
 
 def _layer(model: Model, shape: Microbatch, kind: LayerKind, framework: Framework) -> LayerSizes:
