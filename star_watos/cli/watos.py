@@ -87,13 +87,9 @@ def simulate(
         degrees |= {"zero": zero, "microbatch": microbatch, "sp": sp, "recompute": recompute.number}
         degrees |= {"virtual_stages": virtual_stages, "schedule": _number(schedule)}
         wanted = {name: int(value) for name, value in degrees.items() if value is not None}
-    if balance:
-        result, found = _balanced(design, training, wanted, devices, without or [])
-        _check_uniform(found, {"--fidelity event": event, "--chakra": chakra})
-        beside = {"faults": None, "balance": found}
-    else:
-        result, broken = simulated(design, training, wanted, devices, faults)
-        beside = {"faults": broken, "balance": None}
+    parts = (without or []) if balance else None
+    result, beside = _found(design, training, wanted, devices, faults, parts)
+    _check_uniform(beside["balance"], {"--fidelity event": event, "--chakra": chakra})
     beside["chakra"] = None if chakra is None else _handed_off(result, chakra, force=force)
     _show(_played(result, trace) if event else result, beside, as_json=as_json)
 
@@ -126,6 +122,22 @@ def _of_chosen(
     return wafer, training, degrees_of(chosen), wafers * wafer.n_dies if wafers > 1 else None
 
 
+def _found(
+    design: "Hardware",
+    training: "Training",
+    wanted: dict[str, int],
+    devices: int | None,
+    faults: str | None,
+    without: list[str] | None,
+) -> "tuple[Simulation, dict[str, Any]]":
+    """Return the best plan, and what is broken, or balanced but for some parts, beside it."""
+    if without is None:
+        result, broken = simulated(design, training, wanted, devices, faults)
+        return result, {"faults": broken, "balance": None}
+    result, balanced = _balanced(design, training, wanted, devices, without)
+    return result, {"faults": None, "balance": balanced}
+
+
 def _balanced(
     design: "Hardware",
     training: "Training",
@@ -150,9 +162,9 @@ def _balanced(
         return result, document(comparison, result)
 
 
-def _check_uniform(balance: dict[str, Any], others: dict[str, object]) -> None:
+def _check_uniform(balance: dict[str, Any] | None, others: dict[str, object]) -> None:
     """Refuse what is of one policy for all stages where none fits; else say that none does."""
-    if balance["uniform_iteration_s"] is not None:
+    if balance is None or balance["uniform_iteration_s"] is not None:
         return
     for option in (name for name, given in others.items() if given):
         raise InputError.of(option, "is of one policy for all stages, and the memory of none fits")
