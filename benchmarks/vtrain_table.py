@@ -6,10 +6,9 @@ Then layers are replaced by the table's own, and by a law whose constants are fi
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +17,17 @@ from star_watos.cost import number
 from star_watos.validate.runs.picks import picks
 from star_watos.validate.runs.predict import Prediction, predict
 from star_watos.validate.runs.row import Run
+from star_watos.validate.runs.summary import summaries
 from star_watos.validate.runs.table import read_table
 from star_watos.watos import load_hardware, machine_of
+from star_watos.watos.machine import Machine
 from star_watos.watos.training import Training
 
 TABLE = "vtrain_single_node"
 Key = tuple[int, int, int]
 """Width, TP and microbatch."""
+Once = tuple[int, int, int, int]
+"""Width, TP, layers and replicas."""
 Floats = NDArray[np.float64]
 ROUNDS = 50
 
@@ -52,17 +55,18 @@ class Parts:
         return sorted({key_of(run) for run in self.runs})
 
     @cached_property
-    def _once(self) -> list[tuple[Any, ...]]:
-        return sorted({(r.hidden, r.tp, r.layers, r.replicas) for r in self.runs})
+    def once(self) -> list[Once]:
+        """What decides how long that is which is done once an iteration."""
+        return sorted({(r.hidden or 0, r.tp, r.layers or 0, r.replicas) for r in self.runs})
 
     @cached_property
     def matrix(self) -> Floats:
         """How often each run has each layer, pair of ends and what is done once."""
-        n, matrix = len(self.keys), np.zeros((len(self.runs), 2 * len(self.keys) + len(self._once)))
+        n, matrix = len(self.keys), np.zeros((len(self.runs), 2 * len(self.keys) + len(self.once)))
         for row, run in zip(matrix, self.runs, strict=True):
             place = self.keys.index(key_of(run))
             row[place], row[n + place] = microbatches(run) * (run.layers or 0), microbatches(run)
-            row[2 * n + self._once.index((run.hidden, run.tp, run.layers, run.replicas))] = 1
+            row[2 * n + self.once.index((run.hidden, run.tp, run.layers, run.replicas))] = 1
         return matrix
 
     @cached_property
@@ -92,11 +96,31 @@ class Parts:
         return dict(zip(self.keys, self.found.tolist(), strict=False))
 
 
+def machine(device: str = "dgx_a100_parts") -> Machine:
+    """Return eight GPUs of the table's."""
+    return machine_of(load_hardware(device), Training(model="gpt3_175b"), 8)
+
+
+def step_bytes(parts: Parts) -> Iterator[tuple[Once, float]]:
+    """Yield by how many bytes a parameter what is done once grows with a layer, one replica's.
+
+    At the rate of memory; a layer has 12 h^2 / tp parameters. Where the runs do not tell parts
+    apart (width 2,048, TP 8) it is no figure.
+    """
+    once = dict(zip(parts.once, parts.found[2 * len(parts.keys) :].tolist(), strict=True))
+    for (hidden, tp, layers, replicas), seconds_ms in once.items():
+        longer = once.get((hidden, tp, layers + 4, replicas))
+        if longer is not None and replicas == 1:
+            params = 4 * 12 * hidden**2 / tp
+            more_s = 1e-3 * (longer - seconds_ms)
+            yield (hidden, tp, layers, replicas), more_s * machine().memory_bytes_per_s / params
+
+
 def all_reduce_ms(key: Key) -> float:
     """Milliseconds of one all-reduce of a microbatch's activations, as NCCL was measured."""
     hidden, tp, microbatch = key
-    machine = machine_of(load_hardware("dgx_a100_parts"), Training(model="gpt3_175b"), 8)
-    return 1e3 * number(machine.all_reduce(1.0, float(tp), 2.0 * 1024 * hidden * microbatch).time_s)
+    n_bytes = 2.0 * 1024 * hidden * microbatch
+    return 1e3 * number(machine().all_reduce(1.0, float(tp), n_bytes).time_s)
 
 
 def law(layer_ms: dict[Key, float]) -> dict[Key, float]:
@@ -159,6 +183,9 @@ def main() -> None:
     parts = Parts([run for run in runs if run.pp == 1])
     print(f"{len(parts.runs)} runs without a pipeline are sums of {parts.rank} parts,", end=" ")
     print(f"to {parts.residual_ms:.3f} of {parts.measured_ms.min():.0f} ms and more")
+    print("bytes a parameter of a step: width, TP, layers, replicas; as the table grows by")
+    for known, n_bytes in step_bytes(parts):
+        print(*known, f"{n_bytes:.1f}")
     predictions = predict(TABLE, runs)
     own, fitted = ours_ms(predictions), law(parts.layer_ms)
     print("milliseconds of a layer: width, TP, microbatch; table, ours, the fitted law")
@@ -174,6 +201,10 @@ def main() -> None:
         rest, left = regret_pct(those, lambda run: key_of(run) != odd)
         print(f"regret {name}: {mean:.2f} % of {count} groups;", end=" ")
         print(f"{rest:.2f} % of the {left} whose best is not {odd}")
+    whole = predict(TABLE, [run.model_copy(update={"device": "dgx_a100"}) for run in runs])
+    (found,) = summaries(whole)
+    print(f"with all that Megatron-LM's step moves: {found.mae_pct:.2f} %,", end=" ")
+    print(f"regret {found.regret_pct:.2f} %")
 
 
 if __name__ == "__main__":

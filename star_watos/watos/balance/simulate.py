@@ -28,9 +28,10 @@ def simulate_balanced(
     Where only the second fits, the first is the same plan with everything run again, and its
     `n_feasible` is 0. Arguments and errors are those of `simulate`.
     """
+    overflow = wafer_overflow(wafer)
+    if overflow:
+        return overflow
     result = simulate(wafer, model, training, wanted, devices)
-    if isinstance(result, Overflow) and wafer_overflow(wafer):
-        return result
     it = Setting(wafer, machine_of(wafer, training, devices), model, training)
     degrees = {name: value for name, value in wanted.items() if name != "recompute"}
     plans = candidates(wafer, it.machine, model, training, degrees)
